@@ -1,0 +1,1 @@
+"""Formula text: lexer, vocabulary, normalizer. Pure text, no JAX."""

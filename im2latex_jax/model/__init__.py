@@ -1,0 +1,1 @@
+"""The network: encoder, additive attention, recurrent decoder."""

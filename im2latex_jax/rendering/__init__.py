@@ -1,0 +1,1 @@
+"""Formula to picture: `mathtext` (matplotlib alone) and `tex` (latex and dvipng)."""
