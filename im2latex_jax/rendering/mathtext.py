@@ -1,0 +1,135 @@
+"""Formulas to pictures with matplotlib's mathtext: no system package, a subset of LaTeX math.
+
+Mathtext sets a formula by TeX's rules for boxes and glue and paints the glyphs with FreeType. It is
+called here below matplotlib's figures, which would cost ten times as much. It has no environments
+(`array`, `cases`), no `\\over` and few of the packages' symbols: what it cannot draw is refused.
+"""
+
+import logging
+import re
+import threading
+
+import cv2
+import numpy as np
+
+from im2latex_jax.errors import Im2latexError
+from im2latex_jax.latex.lexer import detokenize, tokenize
+
+FONTS = ("cm", "stix", "stixsans", "dejavusans", "dejavuserif")
+
+# Mathtext knows limits under these names only when they are written as commands.
+_LIMIT_OPERATOR = re.compile(r"\\operatorname\*\{(lim|liminf|limsup|sup|max|min)\}")
+_NO_GLYPH = re.compile(r"does not have a glyph for '?(?P<symbol>.*?)'? \[")
+
+_lock = threading.Lock()
+
+
+class MathtextError(Im2latexError):
+    """Mathtext cannot draw the formula; the message holds its reason in one line."""
+
+
+class _MissingGlyphs(logging.Filter):
+    """Keeps and silences the warnings with which mathtext replaces a symbol that its font lacks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.symbols: list[str] = []
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        match = _NO_GLYPH.search(record.getMessage())
+        if match:
+            self.symbols.append(match["symbol"])
+        return match is None
+
+
+def to_mathtext(formula: str) -> str:
+    """The formula as mathtext must be given it: without spaces between tokens.
+
+    To mathtext a space is a symbol of no width: in `x _ { 1 }` the subscript would hang on the
+    space, too low for a tall letter, and `\\sum _ { n }` would lose its limits.
+    """
+    return _LIMIT_OPERATOR.sub(r"\\\1", detokenize(tokenize(formula)))
+
+
+def draw(formula: str, font: str = "cm", font_size: float = 12.0, dpi: float = 100) -> np.ndarray:
+    """Draws a formula, black on white, cropped to its ink.
+
+    Args:
+      formula: LaTeX math without dollar signs, tokens separated by spaces or not.
+      font: one of `FONTS`.
+      font_size: in points (1/72 inch).
+      dpi: pixels an inch.
+
+    Returns:
+      uint8 `[height, width]`: 0 is ink, 255 is paper.
+
+    Raises:
+      LexError: the formula does not consist of LaTeX tokens.
+      MathtextError: mathtext cannot draw the formula (its reason in the message), or draws nothing.
+    """
+    # matplotlib takes a third of a second to import.
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.mathtext import MathTextParser
+
+    if font not in FONTS:
+        raise MathtextError(f"unknown mathtext font {font!r}: choose one of {', '.join(FONTS)}")
+    if re.search(r"(?<!\\)\$", formula):
+        raise MathtextError(f"leave the dollar signs out of the formula: {formula}")
+    text = to_mathtext(formula)
+    if not text:
+        raise MathtextError("the formula is empty")
+    parser = MathTextParser("agg")
+    properties = FontProperties(size=font_size, math_fontfamily=font)
+    logger = logging.getLogger("matplotlib.mathtext")
+    missing = _MissingGlyphs()
+    with _lock:  # the parser keeps its state between calls and is shared by all threads
+        logger.addFilter(missing)
+        try:
+            raster = parser.parse(f"${text}$", dpi=dpi, prop=properties, antialiased=True)
+        except ValueError as error:
+            _forget(parser)
+            raise MathtextError(_reason(str(error), text)) from None
+        except RecursionError:
+            _forget(parser)
+            raise MathtextError("the formula is nested too deeply for mathtext") from None
+        finally:
+            logger.removeFilter(missing)
+        if missing.symbols:
+            _forget(parser)
+            raise MathtextError(f"mathtext font {font} lacks {', '.join(missing.symbols)}")
+    ink = np.asarray(raster.image)
+    rows, columns = ink.any(axis=1).nonzero()[0], ink.any(axis=0).nonzero()[0]
+    if not rows.size:
+        raise MathtextError(f"the formula draws nothing: {formula}")
+    return 255 - ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def render(formula: str, font: str = "cm", font_size: float = 12.0, dpi: float = 100) -> bytes:
+    """`draw`, encoded as an 8-bit grey PNG. Raises `MathtextError` as `draw` does."""
+    return encode_png(draw(formula, font, font_size, dpi))
+
+
+def encode_png(picture: np.ndarray) -> bytes:
+    """PNG bytes of a uint8 picture `[height, width]`."""
+    done, png = cv2.imencode(".png", picture)
+    if not done:
+        raise ValueError(f"OpenCV cannot encode a picture of shape {picture.shape}")
+    return png.tobytes()
+
+
+def _forget(parser) -> None:
+    """Clears what a refused formula leaves in mathtext, so that the next one does not depend on it.
+
+    A failed parse leaves the flag set that spaces operators; a replaced symbol leaves its picture
+    in the cache, from where it would be given the next time without a warning.
+    """
+    if parser._parser is not None:
+        parser._parser._needs_space_after_subsuper = False
+    parser._parse_cached.cache_clear()
+
+
+def _reason(message: str, text: str) -> str:
+    """Mathtext's several lines (formula, caret, exception) as one."""
+    last = message.strip().splitlines()[-1]
+    reason = re.sub(r"^Parse\w*Exception: ", "", last)
+    return f"mathtext cannot draw {text}: {reason}"
