@@ -5,9 +5,11 @@ called here below matplotlib's figures, which would cost ten times as much. It h
 (`array`, `cases`), no `\\over` and few of the packages' symbols: what it cannot draw is refused.
 """
 
+import functools
 import logging
 import re
 import threading
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -69,7 +71,6 @@ def draw(formula: str, font: str = "cm", font_size: float = 12.0, dpi: float = 1
     """
     # matplotlib takes a third of a second to import.
     from matplotlib.font_manager import FontProperties
-    from matplotlib.mathtext import MathTextParser
 
     if font not in FONTS:
         raise MathtextError(f"unknown mathtext font {font!r}: choose one of {', '.join(FONTS)}")
@@ -78,7 +79,7 @@ def draw(formula: str, font: str = "cm", font_size: float = 12.0, dpi: float = 1
     text = to_mathtext(formula)
     if not text:
         raise MathtextError("the formula is empty")
-    parser = MathTextParser("agg")
+    parser = _parser()
     properties = FontProperties(size=font_size, math_fontfamily=font)
     logger = logging.getLogger("matplotlib.mathtext")
     missing = _MissingGlyphs()
@@ -98,7 +99,7 @@ def draw(formula: str, font: str = "cm", font_size: float = 12.0, dpi: float = 1
             _forget(parser)
             raise MathtextError(f"mathtext font {font} lacks {', '.join(missing.symbols)}")
     ink = np.asarray(raster.image)
-    rows, columns = ink.any(axis=1).nonzero()[0], ink.any(axis=0).nonzero()[0]
+    rows, columns = (np.flatnonzero(ink.max(axis=axis)) for axis in (1, 0))
     if not rows.size:
         raise MathtextError(f"the formula draws nothing: {formula}")
     return 255 - ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
@@ -117,15 +118,31 @@ def encode_png(picture: np.ndarray) -> bytes:
     return png.tobytes()
 
 
+@functools.cache
+def _parser():
+    """Mathtext's raster parser, made to look its font files up once a font and size."""
+    from matplotlib.mathtext import MathTextParser
+
+    class CachingParser(MathTextParser):
+        _font_type_mapping: ClassVar = {
+            name: functools.lru_cache(maxsize=16)(font_class)
+            for name, font_class in MathTextParser._font_type_mapping.items()
+        }
+
+    return CachingParser("agg")
+
+
 def _forget(parser) -> None:
     """Clears what a refused formula leaves in mathtext, so that the next one does not depend on it.
 
     A failed parse leaves the flag set that spaces operators; a replaced symbol leaves its picture
-    in the cache, from where it would be given the next time without a warning.
+    in the caches, from where it would be given the next time without a warning.
     """
     if parser._parser is not None:
         parser._parser._needs_space_after_subsuper = False
     parser._parse_cached.cache_clear()
+    for font_class in parser._font_type_mapping.values():
+        font_class.cache_clear()
 
 
 def _reason(message: str, text: str) -> str:

@@ -1,0 +1,154 @@
+"""TFDS builder of the embedded data set: `grammar` writes the formulas, mathtext draws them."""
+
+import dataclasses
+import functools
+import gc
+import hashlib
+import itertools
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+import tqdm
+
+from im2latex_jax.datasets import grammar, parallel, records
+from im2latex_jax.errors import Im2latexError
+from im2latex_jax.rendering import mathtext
+
+_CHUNK = 100  # formulas that a worker draws at a time
+
+
+@dataclasses.dataclass
+class SyntheticConfig(tfds.core.BuilderConfig):
+    """Everything that the pictures and formulas depend on; it gives the folder its name.
+
+    Attributes:
+      seed: of the formulas and of the choice of font and size.
+      num_train, num_validation, num_test: formulas in each split. The test formulas come first out
+        of the generator, so they stay the same whatever the size of the training split.
+      fonts: of mathtext, one chosen for each formula.
+      font_sizes: in points, one chosen for each formula.
+      dpi: pixels an inch.
+      max_height, max_width: in pixels; a formula whose picture is larger is left out.
+    """
+
+    name: str = ""  # made from the other fields
+    seed: int = 0
+    num_train: int = 16_000
+    num_validation: int = 1_000
+    num_test: int = 1_000
+    fonts: tuple[str, ...] = mathtext.FONTS
+    font_sizes: tuple[float, ...] = (10.0, 11.0, 12.0, 13.0, 14.0)
+    dpi: int = 100
+    max_height: int = 64
+    max_width: int = 320
+
+    def __post_init__(self):
+        if min(self.num_train, self.num_validation, self.num_test) < 1:
+            raise Im2latexError("synthetic: each split needs at least one formula")
+        unknown = set(self.fonts) - set(mathtext.FONTS)
+        if unknown or not self.fonts:
+            raise Im2latexError(
+                f"synthetic: fonts must be some of {', '.join(mathtext.FONTS)}, not {self.fonts}"
+            )
+        if not self.font_sizes:
+            raise Im2latexError("synthetic: font_sizes is empty")
+        if not self.name:
+            looks = (self.fonts, self.font_sizes, self.dpi, self.max_height, self.max_width)
+            digest = hashlib.sha256(repr(looks).encode()).hexdigest()[:8]
+            sizes = f"{self.num_train}_{self.num_validation}_{self.num_test}"
+            self.name = f"seed{self.seed}_{sizes}_{digest}"
+
+
+class Synthetic(tfds.core.GeneratorBasedBuilder):
+    """Generated formulas in the normal form of im2latex-100k, drawn in several fonts and sizes.
+
+    The same configuration gives the same records, in the same order, on any number of workers.
+
+    Args (besides those of TFDS):
+      num_workers: processes that draw; 0 draws in this one; None takes a process a CPU.
+    """
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "First release."}  # noqa: RUF012  (TFDS reads it from the class)
+
+    def __init__(self, *, num_workers: int | None = None, **kwargs: Any):
+        kwargs["config"] = kwargs.get("config") or SyntheticConfig()
+        super().__init__(**kwargs)
+        self._num_workers = parallel.available_cpus() if num_workers is None else num_workers
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description=self.__doc__,
+            features=records.features(),
+            disable_shuffling=True,  # the formulas have no order to hide
+        )
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator]:
+        config = self.builder_config
+        sizes = {
+            "test": config.num_test,
+            "validation": config.num_validation,
+            "train": config.num_train,
+        }
+        drawn = self._drawn(sum(sizes.values()))
+        # TFDS exhausts one split before it begins the next: one stream serves all three.
+        return {name: itertools.islice(drawn, size) for name, size in sizes.items()}
+
+    def _generate_examples(self) -> Iterator:
+        raise NotImplementedError("the splits share one generator: see _split_generators")
+
+    def _drawn(self, total: int) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yields the first `total` different formulas that fit the limits, each as key, example."""
+        draw = functools.partial(_draw_chunk, self.builder_config)
+        chunks = (range(start, start + _CHUNK) for start in itertools.count(0, _CHUNK))
+        results = parallel.ordered_map(draw, chunks, self._num_workers, prepare_worker)
+        seen: set[str] = set()
+        quiet = not sys.stderr.isatty()
+        with tqdm.tqdm(total=total, desc="Drawing formulas", unit="formula", disable=quiet) as bar:
+            for index, example in itertools.chain.from_iterable(results):
+                if example["formula"] in seen:
+                    continue
+                seen.add(example["formula"])
+                bar.update()
+                yield index, example
+                if len(seen) == total:
+                    results.close()
+                    return
+
+
+def prepare_worker() -> None:
+    """Sets a worker process up: matplotlib's own settings, and fewer collections of garbage.
+
+    Settings of the user (`matplotlibrc`) would change the pictures. Mathtext's parser makes much
+    garbage in cycles; looking for it as often as Python does by default takes a third of the time.
+    """
+    import matplotlib
+
+    matplotlib.rcdefaults()
+    gc.set_threshold(100_000, 10, 10)
+
+
+def _draw_chunk(config: SyntheticConfig, indices: range) -> list[tuple[int, dict[str, Any]]]:
+    """Draws the formulas with these numbers; those that are too large are missing in the result."""
+    examples = []
+    for index in indices:
+        formula = " ".join(grammar.generate(config.seed, index))
+        rng = np.random.default_rng((config.seed, index, 1))  # not the stream of the grammar
+        font = config.fonts[rng.integers(len(config.fonts))]
+        font_size = config.font_sizes[rng.integers(len(config.font_sizes))]
+        picture = mathtext.draw(formula, font, font_size, config.dpi)
+        height, width = picture.shape
+        if height <= config.max_height and width <= config.max_width:
+            example = {
+                "image": mathtext.encode_png(picture),
+                "formula": formula,
+                "id": f"synthetic-{config.seed}-{index:07d}",
+                "height": height,
+                "width": width,
+            }
+            examples.append((index, example))
+    return examples
