@@ -1,0 +1,64 @@
+"""The embedded run: synthetic formulas, drawn here, learned in minutes on two CPU cores."""
+
+from ml_collections import ConfigDict
+
+
+def get_config() -> ConfigDict:
+    """Every value can be overridden on the command line: --config.optimizer.learning_rate=1e-3."""
+    config = ConfigDict()
+    config.seed = 0
+
+    config.dataset = ConfigDict()
+    config.dataset.name = "synthetic"
+    config.dataset.data_dir = ""  # where data sets are kept; "": the user's cache folder
+    config.dataset.options = ConfigDict()  # of the builder
+    config.dataset.options.seed = 0
+    config.dataset.options.num_train = 16_000
+    config.dataset.options.num_validation = 1_000
+    config.dataset.options.num_test = 1_000
+    config.dataset.min_token_count = 1  # rarer tokens of the training captions become <unk>
+
+    config.limits = ConfigDict()  # larger examples are left out
+    config.limits.max_height = 96  # pixels, margin included
+    config.limits.max_width = 512
+    config.limits.max_length = 96  # tokens and <eos>
+
+    config.num_buckets = 4  # shapes of batches; each one compiles once
+    config.batch_size = 32
+    config.num_epochs = 4
+    config.curriculum = ConfigDict()  # short formulas alone in the first epochs
+    config.curriculum.epochs = 0
+    config.curriculum.length = 0
+    config.num_threads = 1  # that load batches ahead
+    config.num_workers = 0  # processes that load batches ahead; 0: threads of this one
+
+    config.model = ConfigDict()
+    config.model.features = (48, 128)  # channels of the encoder's stages
+    config.model.blocks = (1, 2)  # residual blocks of each stage
+    config.model.strides = ((4, 4), (2, 2))  # (rows, columns) each stage reduces by
+    config.model.embedding = 64
+    config.model.hidden = 256  # the GRU's state
+    config.model.attention = 128
+    config.model.dropout = 0.1
+    config.model.dtype = "float32"  # of the computation; or bfloat16
+
+    config.optimizer = ConfigDict()  # Adam
+    config.optimizer.learning_rate = 2e-3
+    config.optimizer.schedule = "cosine"  # or constant
+    config.optimizer.warmup_steps = 100
+    config.optimizer.final = 0.02  # the cosine's end, as a share of learning_rate
+    config.optimizer.b1 = 0.9
+    config.optimizer.b2 = 0.98
+    config.optimizer.clip_norm = 1.0  # 0: no clipping
+    config.optimizer.ema_decay = 0.0  # of the parameters' moving average; 0: none
+    config.label_smoothing = 0.0
+
+    config.log_every = 50  # steps
+    config.eval_every = 500
+    config.eval_examples = 200  # of the validation split
+    config.eval_batch_size = 64
+    config.checkpoint_every = 500
+    config.keep_checkpoints = 2  # the newest ones; the best is kept beside them
+    config.num_samples = 12  # pictures in samples.png
+    config.quiet = False  # no progress bar, even on a terminal
+    return config

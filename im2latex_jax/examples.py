@@ -1,0 +1,74 @@
+"""A data set's splits as the network sees them: prepared pictures and token ids."""
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+
+import numpy as np
+
+from im2latex_jax import images, input_pipeline
+from im2latex_jax.datasets.records import Split
+from im2latex_jax.errors import Im2latexError
+from im2latex_jax.latex import lexer
+from im2latex_jax.latex.vocabulary import Vocabulary
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Examples:
+    """One split, ready for batches.
+
+    Attributes:
+      split: the records.
+      vocabulary: numbers the tokens.
+      sizes: of the prepared pictures in pixels at the most, and of the captions in steps.
+      kept: [N] bool; False for examples over the size limits.
+    """
+
+    split: Split
+    vocabulary: Vocabulary
+    sizes: input_pipeline.Sizes
+    kept: np.ndarray
+
+    def load(self, number: int, epoch: int = 0) -> input_pipeline.Example:
+        """Prepared ink [height, width] uint8 and token ids of example `number`."""
+        record = self.split[number]
+        ink = images.prepare(record["image"])
+        return ink, self.vocabulary.encode(lexer.tokenize(record["formula"]))
+
+    def formula(self, number: int) -> list[str]:
+        """Tokens of the true formula."""
+        return lexer.tokenize(self.split[number]["formula"])
+
+    def assign(self, buckets) -> np.ndarray:
+        """Bucket of each example, -1 where left out: see `input_pipeline.assign`."""
+        return np.where(self.kept, input_pipeline.assign(buckets, self.sizes), -1)
+
+    def fingerprint(self) -> str:
+        """A hash of all sizes and of formulas here and there: tells data sets apart cheaply."""
+        digest = hashlib.sha256(self.sizes.stack().astype(np.int32).tobytes())
+        for number in np.linspace(0, len(self.kept) - 1, 16).astype(int):
+            record = self.split[int(number)]
+            digest.update(record["image"])
+            digest.update(record["formula"].encode())
+        return digest.hexdigest()[:16]
+
+
+def prepare(split: Split, vocabulary: Vocabulary, limits: Mapping[str, int]) -> Examples:
+    """Measures a split and leaves out what is over `limits` (max_height, max_width, max_length).
+
+    Raises:
+      Im2latexError: if nothing is left.
+    """
+    margin = 2 * images.MARGIN
+    sizes = input_pipeline.Sizes(split.heights + margin, split.widths + margin, split.lengths + 1)
+    kept = (
+        (sizes.heights <= limits["max_height"])
+        & (sizes.widths <= limits["max_width"])
+        & (sizes.lengths <= limits["max_length"])
+    )
+    if not kept.any():
+        raise Im2latexError(
+            f"no example of split {split.name!r} is within max_height, max_width and max_length: "
+            "raise --config.limits.max_height, max_width or max_length"
+        )
+    return Examples(split, vocabulary, sizes, kept)

@@ -1,0 +1,50 @@
+"""What a run was made with: configuration, code, packages, device, data."""
+
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import subprocess
+
+import jax
+from ml_collections import ConfigDict
+
+import im2latex_jax
+
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
+
+
+def write(workdir: pathlib.Path, config: ConfigDict, data_fingerprint: str) -> None:
+    """Writes config.json and environment.json into `workdir`, once; later calls change nothing."""
+    environment = {
+        "code": _code_version(),
+        "python": platform.python_version(),
+        "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "device": jax.devices()[0].device_kind,
+        "num_devices": jax.device_count(),
+        "seed": config.seed,
+        "data_fingerprint": data_fingerprint,
+    }
+    files = {"config.json": json.loads(config.to_json()), "environment.json": environment}
+    for name, content in files.items():
+        path = workdir / name
+        if not path.exists():
+            part = workdir / f"{name}.part"
+            part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+            os.replace(part, path)
+
+
+def _code_version() -> str:
+    """The package's version, with the commit where it runs from a checkout."""
+    folder = pathlib.Path(__file__).parent
+    try:
+        commit = subprocess.run(
+            ["git", "-C", str(folder), "describe", "--always", "--dirty"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return im2latex_jax.__version__
+    return f"{im2latex_jax.__version__}+{commit}"
