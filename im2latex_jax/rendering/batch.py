@@ -1,0 +1,91 @@
+"""Draws one batch of formulas with latex and dvipng, and finds those that fail.
+
+Pictures are taken only from a run without a single error: formulas with errors are taken out and
+the others set again, so that no picture can depend on how TeX recovered from a neighbour's error. A
+formula that ends the run (by a limit, a fatal error, or the end of the document) is recognized by
+its missing end marker. A run that leaves TeX's state changed (a command redefined, a page too many)
+is halved until the formula that does it is alone.
+"""
+
+import pathlib
+from collections.abc import Sequence
+
+from im2latex_jax.rendering.rasterizing import Drawing, draw_pages
+from im2latex_jax.rendering.styles import RenderStyle
+from im2latex_jax.rendering.typesetting import DVI, Typesetting, typeset
+
+
+def draw_batch(
+    formulas: Sequence[str],
+    styles: Sequence[RenderStyle],
+    folder: pathlib.Path,
+    seconds: int = 6,
+) -> list[Drawing]:
+    """Draws formulas whose styles share a document (`RenderStyle.document`).
+
+    The formulas are not checked here: a hostile one is contained, not understood.
+
+    Args:
+      formulas: LaTeX math without delimiters.
+      styles: of each formula.
+      folder: an empty folder to work in.
+      seconds: processor time that one run of a program may take, beside 20 (latex) or 40 (dvipng)
+        milliseconds a formula, which is over ten times what they need.
+
+    Raises:
+      TexError: TeX cannot even start a document, or a font family is not installed.
+    """
+
+    def typeset_numbers(numbers: Sequence[int]) -> Typesetting:
+        return typeset(
+            [formulas[number] for number in numbers],
+            [styles[number] for number in numbers],
+            folder,
+            seconds + len(numbers) // 50,
+        )
+
+    drawings: dict[int, Drawing] = {}
+    waiting = [list(range(len(formulas)))]
+    while waiting:
+        numbers = waiting.pop()
+        if not numbers:
+            continue
+        run = typeset_numbers(numbers)
+        failures = run.failures
+        if run.stopped_at is not None:
+            failures = {run.stopped_at: failures[run.stopped_at]}
+            culprit = numbers[run.stopped_at]
+            disturbed = len(numbers) > 1 and _is_sound(typeset_numbers([culprit]))
+        else:
+            disturbed = not run.unchanged or (not failures and run.num_pages != len(numbers))
+            if disturbed and len(numbers) == 1:
+                failures = failures or {0: "changes TeX's state beyond the formula"}
+                disturbed = False
+        if disturbed:
+            # One of these disturbs the others; which one, their messages do not tell.
+            middle = len(numbers) // 2
+            waiting += [numbers[middle:], numbers[:middle]]
+        elif failures:
+            drawings |= {numbers[at]: Drawing(None, reason) for at, reason in failures.items()}
+            waiting.append([number for at, number in enumerate(numbers) if at not in failures])
+        else:
+            drawings |= _rasterize(
+                [styles[number].dpi for number in numbers], numbers, folder, seconds
+            )
+    return [drawings[number] for number in range(len(formulas))]
+
+
+def _is_sound(alone: Typesetting) -> bool:
+    return alone.stopped_at is None and alone.unchanged and not alone.failures
+
+
+def _rasterize(
+    dpis: Sequence[int], numbers: Sequence[int], folder: pathlib.Path, seconds: int
+) -> dict[int, Drawing]:
+    """The drawings of the DVI file's pages, one for each of `numbers`, by number."""
+    drawings = {}
+    for dpi in sorted(set(dpis)):
+        pages = [page for page, of_page in enumerate(dpis, start=1) if of_page == dpi]
+        for page, drawing in draw_pages(DVI, pages, dpi, folder, seconds + len(pages) // 25):
+            drawings[numbers[page - 1]] = drawing
+    return drawings

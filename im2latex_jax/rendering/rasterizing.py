@@ -1,0 +1,104 @@
+"""Draws the pages of a DVI file with dvipng, each cropped to its ink."""
+
+import dataclasses
+import pathlib
+import struct
+from collections.abc import Iterator, Sequence
+
+from im2latex_jax.rendering import sandbox
+
+MAX_WIDTH_INCHES = 36
+MAX_HEIGHT_INCHES = 24
+
+_PNG_END = b"IEND\xaeB`\x82"
+
+
+@dataclasses.dataclass(frozen=True)
+class Drawing:
+    """A formula's PNG, or why there is none."""
+
+    png: bytes | None
+    reason: str | None = None
+
+
+def is_whole_png(content: bytes) -> bool:
+    """Whether a PNG file's content reaches to its end."""
+    return content.endswith(_PNG_END)
+
+
+def draw_pages(
+    dvi: str, pages: Sequence[int], dpi: int, folder: pathlib.Path, seconds: int
+) -> Iterator[tuple[int, Drawing]]:
+    """Draws pages of a DVI file in a folder; yields each page's number and its drawing, in order.
+
+    Args:
+      dvi: the file's name.
+      pages: ascending numbers, from 1.
+      dpi: pixels an inch.
+      folder: the working folder.
+      seconds: the limit of processor time of one run of dvipng.
+    """
+    waiting = list(pages)
+    while waiting:
+        run = _dvipng(dvi, waiting, dpi, folder, seconds)
+        for position, page in enumerate(waiting):
+            drawing = _read_picture(page, dpi, folder)
+            if drawing is not None:
+                yield page, drawing
+            elif len(waiting) == 1:
+                yield page, Drawing(None, f"dvipng cannot draw it: {_failure(run)}")
+            else:
+                # The page was left out or ended the run. Alone it has all the limits to itself.
+                yield from draw_pages(dvi, [page], dpi, folder, seconds)
+                waiting = waiting[position + 1 :]
+                break
+        else:
+            return
+
+
+def _dvipng(
+    dvi: str, pages: Sequence[int], dpi: int, folder: pathlib.Path, seconds: int
+) -> sandbox.Run:
+    for page in pages:
+        (folder / f"{page}.png").unlink(missing_ok=True)
+    return sandbox.run(
+        [
+            *("dvipng", "-D", str(dpi), "-T", "tight", "-bg", "White", "-o", "%d.png"),
+            # No Ghostscript, whatever a \special asks for; no picture where a glyph is missing.
+            *("--nogs", "--norawps", "--picky", "-pp", _ranges(pages), dvi),
+        ],
+        folder,
+        sandbox.Limits(cpu_seconds=seconds, wall_seconds=10 * seconds, memory_mib=512),
+    )
+
+
+def _failure(run: sandbox.Run) -> str:
+    return f"over the limit of {run.exceeded}" if run.exceeded else run.last_line
+
+
+def _ranges(pages: Sequence[int]) -> str:
+    """Ascending page numbers as dvipng takes them: `1-3,7,9-12`."""
+    ranges: list[list[int]] = []
+    for page in pages:
+        if ranges and page == ranges[-1][1] + 1:
+            ranges[-1][1] = page
+        else:
+            ranges.append([page, page])
+    return ",".join(f"{first}-{last}" for first, last in ranges)
+
+
+def _read_picture(page: int, dpi: int, folder: pathlib.Path) -> Drawing | None:
+    """The drawn page, or why it is no picture of a formula; None if it is missing or half there."""
+    try:
+        png = (folder / f"{page}.png").read_bytes()
+    except FileNotFoundError:
+        return None
+    if not is_whole_png(png):
+        return None
+    width, height = struct.unpack(">II", png[16:24])
+    if width > MAX_WIDTH_INCHES * dpi or height > MAX_HEIGHT_INCHES * dpi:
+        reason = f"larger than {MAX_WIDTH_INCHES} by {MAX_HEIGHT_INCHES} inches"
+        return Drawing(None, reason)
+    if (width, height) == (1, 1):
+        return Drawing(None, "draws nothing")
+    return Drawing(png)

@@ -1,0 +1,100 @@
+"""How a formula is to look: typeface, size, resolution, display or inline, bold."""
+
+import dataclasses
+import random
+
+from im2latex_jax.errors import Im2latexError
+
+POINT_SIZES = (10, 11, 12)
+MIN_DPI, MAX_DPI = 30, 1200
+# A few resolutions rather than any number: formulas of one resolution are drawn in one go.
+RANDOM_DPIS = (80, 90, 100, 110, 120, 140, 160, 180, 200, 240, 300)
+
+
+class StyleError(Im2latexError):
+    """A style asks for something that the renderer does not have."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Family:
+    """A typeface for text and mathematics: its LaTeX preamble, and where Debian keeps it."""
+
+    preamble: str
+    debian_package: str
+
+
+FAMILIES = {
+    "computer-modern": Family("", "texlive-latex-base"),
+    "latin-modern": Family(r"\usepackage[T1]{fontenc}\usepackage{lmodern}", "lmodern"),
+    "times": Family(r"\usepackage{newtxtext,newtxmath}", "texlive-fonts-extra"),
+    "palatino": Family(r"\usepackage{newpxtext,newpxmath}", "texlive-fonts-extra"),
+    "fourier": Family(r"\usepackage{fourier}", "texlive-fonts-extra"),
+    "euler": Family(r"\usepackage{ccfonts}\usepackage[euler-digits]{eulervm}", "texlive-science"),
+    "concrete": Family(r"\usepackage{ccfonts}", "texlive-science"),
+    "stix": Family(r"\usepackage[T1]{fontenc}\usepackage{stix}", "texlive-fonts-extra"),
+    "kepler": Family(r"\usepackage{kpfonts}", "texlive-fonts-extra"),
+    "charter": Family(r"\usepackage[charter]{mathdesign}", "texlive-fonts-extra"),
+    "new-century": Family(r"\usepackage{fouriernc}", "texlive-fonts-extra"),
+    "libertine": Family(
+        r"\usepackage{libertine}\usepackage{libertinust1math}", "texlive-fonts-extra"
+    ),
+    "antykwa": Family(r"\usepackage[math]{anttor}", "texlive-fonts-extra"),
+    "sans-cm": Family(r"\usepackage{sansmathfonts}", "texlive-fonts-extra"),
+    "sans-arev": Family(r"\usepackage{arev}", "texlive-fonts-extra"),
+    "sans-iwona": Family(r"\usepackage[math]{iwona}", "texlive-fonts-extra"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class RenderStyle:
+    """The look of one picture. The default is that of the im2latex-100k pages, at half their size.
+
+    Attributes:
+      family: a key of `FAMILIES`.
+      point_size: of the document class, one of `POINT_SIZES` (TeX points, 1/72.27 inch).
+      dpi: pixels an inch.
+      display: display style on a line of its own; else inline style.
+      bold: heavy mathematics and text. A family without heavy fonts looks as usual.
+
+    Raises:
+      StyleError: a value is out of its range.
+    """
+
+    family: str = "computer-modern"
+    point_size: int = 12
+    dpi: int = 100
+    display: bool = True
+    bold: bool = False
+
+    def __post_init__(self):
+        if self.family not in FAMILIES:
+            raise StyleError(
+                f"unknown font family {self.family!r}: choose one of {', '.join(FAMILIES)}"
+            )
+        if self.point_size not in POINT_SIZES:
+            raise StyleError(f"point size {self.point_size}: choose one of 10, 11, 12")
+        if not MIN_DPI <= self.dpi <= MAX_DPI:
+            raise StyleError(f"{self.dpi} dpi: choose {MIN_DPI} to {MAX_DPI}")
+
+    @property
+    def document(self) -> tuple[str, int]:
+        """Formulas that share this can stand in one LaTeX document."""
+        return self.family, self.point_size
+
+
+def random_style(seed: int) -> RenderStyle:
+    """A style drawn at random; the same seed gives the same style everywhere.
+
+    Half of all styles are Computer Modern or Latin Modern, in which most formulas are printed; one
+    in five is inline, one in eight is bold.
+    """
+    choose = random.Random(seed)
+    families = tuple(FAMILIES)
+    common = choose.random() < 0.5
+    return RenderStyle(
+        family=choose.choice(families[:2] if common else families[2:]),
+        point_size=choose.choice(POINT_SIZES),
+        dpi=choose.choice(RANDOM_DPIS),
+        display=choose.random() >= 0.2,
+        bold=choose.random() < 0.125,
+    )

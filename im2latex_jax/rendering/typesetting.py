@@ -1,0 +1,186 @@
+r"""Sets formulas with latex, a page each, and reads from its messages which of them failed.
+
+TeX is run without stopping at errors. Markers in what it prints say where each formula begins and
+ends, so that every message has its formula. Each formula stands in a box of its own that is shipped
+out as it is: `dvipng -T tight` crops the page to its ink, as the preview package would have it.
+"""
+
+import dataclasses
+import pathlib
+import re
+import secrets
+from collections.abc import Sequence
+
+from im2latex_jax.errors import Im2latexError
+from im2latex_jax.rendering import sandbox
+from im2latex_jax.rendering.commands import COMMANDS
+from im2latex_jax.rendering.styles import FAMILIES, RenderStyle
+
+DVI = "batch.dvi"
+
+_PREAMBLE = r"""\documentclass[%(point_size)dpt]{article}
+\usepackage{amsmath,amssymb,mathrsfs}
+%(family)s
+\makeatletter
+\setcounter{localmathalphabets}{8}
+\nofiles
+\hfuzz\maxdimen \vfuzz\maxdimen \hbadness\@M \vbadness\@M
+%% These warn when they are first used, and then redefine themselves for the rest of the document.
+\let\over\@@over \let\atop\@@atop \let\above\@@above \let\overwithdelims\@@overwithdelims
+\let\atopwithdelims\@@atopwithdelims \let\abovewithdelims\@@abovewithdelims
+\def\bold{\mathbf}\def\Bbb{\mathbb}\def\frak{\mathfrak}
+\providecommand\bm{\boldsymbol}
+\newbox\im@box
+\expandafter\let\expandafter\im@ship\csname tex_shipout:D\endcsname
+\def\im@digest{\pdfmdfivesum{\the\hsize\the\vsize\the\textwidth\the\linewidth\the\mag
+  \the\hoffset\the\voffset\the\mathsurround\the\everymath\the\everydisplay\the\everyhbox
+  \the\everyvbox\the\everypar\the\everycr\the\catcode`\\\the\catcode`\{\the\catcode`\}%%
+  \the\catcode`\$\the\catcode`\&\the\catcode`\#\the\catcode`\^\the\catcode`\_\the\catcode`\%%
+  \meaning\end\meaning\im@start\meaning\im@end%(meanings)s}}
+\def\im@start#1{\message{<%(mark)s F #1>}\setbox\im@box\vbox\bgroup\tracinglostchars=3 }
+%% The empty paragraph sets TeX's count of errors, which ends the run at 100, back to zero.
+\def\im@end#1{\egroup\setbox\z@\vbox{\noindent}\count\z@=#1 %%
+  \message{<%(mark)s E #1 \the\currentgrouplevel>}%%
+  \ifnum\currentgrouplevel>\z@ \csname @@end\endcsname\fi
+  \im@ship\box\im@box}
+\def\im@state{\message{<%(mark)s S \im@digest>}}
+\begin{document}
+\makeatletter
+\let\label\@gobble
+\im@state
+\makeatother
+"""
+_FORMULA = r"""\csname im@start\endcsname{%(number)d}%(bold)s\begin{%(math)s}
+%(formula)s
+\end{%(math)s}\csname im@end\endcsname{%(number)d}
+"""
+_ENDING = "\\csname im@state\\endcsname\n\\end{document}\n"
+
+_PAGES = re.compile(r"Output written on \S+ \((\d+) pages?,")
+_MISSING_FILE = re.compile(r"! LaTeX Error: File `([^']+)' not found")
+_LAST_COMMAND = re.compile(r"(\\[A-Za-z@]+|\\.)\s*$")
+
+
+class TexError(Im2latexError):
+    """TeX itself does not work here; the message holds its reason."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Typesetting:
+    """What one run of latex says about its formulas, by their position in the run (from 0).
+
+    Attributes:
+      failures: the reason of each formula with an error.
+      stopped_at: the formula in which the run ended early, or None.
+      unchanged: TeX's state (commands, lengths, categories) was at the end as at the start.
+      num_pages: the number of pages written.
+    """
+
+    failures: dict[int, str]
+    stopped_at: int | None
+    unchanged: bool
+    num_pages: int
+
+
+def typeset(
+    formulas: Sequence[str], styles: Sequence[RenderStyle], folder: pathlib.Path, seconds: int
+) -> Typesetting:
+    """Sets formulas into the folder's `batch.dvi`, formula n (from 0) on page n + 1.
+
+    Args:
+      formulas: LaTeX math without delimiters, at least one.
+      styles: of each formula; all share a document (`RenderStyle.document`).
+      folder: the working folder.
+      seconds: the limit of processor time.
+
+    Raises:
+      TexError: TeX cannot even start the document, or a font family is not installed.
+    """
+    mark = secrets.token_hex(8)  # no formula can know it, and so none can forge a marker
+    document = _document(formulas, styles, mark)
+    (folder / "batch.tex").write_bytes(document.encode("utf-8", errors="replace"))
+    run = sandbox.run(
+        ["latex", "-no-shell-escape", "-interaction=nonstopmode", "batch.tex"],
+        folder,
+        sandbox.Limits(cpu_seconds=seconds, wall_seconds=10 * seconds),
+    )
+    return _read_messages(run, mark, styles[0])
+
+
+def _document(formulas: Sequence[str], styles: Sequence[RenderStyle], mark: str) -> str:
+    preamble = _PREAMBLE % {
+        "point_size": styles[0].point_size,
+        "family": FAMILIES[styles[0].family].preamble,
+        "mark": mark,
+        "meanings": "".join(f"\\meaning\\{command}" for command in sorted(COMMANDS)),
+    }
+    pages = [
+        _FORMULA
+        % {
+            "number": number,
+            "math": "displaymath" if style.display else "math",
+            "bold": r"\boldmath\bfseries" if style.bold else "",
+            "formula": formula,
+        }
+        for number, (formula, style) in enumerate(zip(formulas, styles, strict=True), start=1)
+    ]
+    return preamble + "".join(pages) + _ENDING
+
+
+def _read_messages(run: sandbox.Run, mark: str, style: RenderStyle) -> Typesetting:
+    before, *pieces = re.split(rf"<{mark} (?=[FE] \d|S [0-9A-F]{{32}}>)", run.output)
+    failures: dict[int, str] = {}
+    digests = []
+    last: int | None = None
+    for piece in pieces:
+        head, _, printed = piece.partition(">")
+        kind, value, *_ = head.split()
+        if kind == "S":
+            digests.append(value)
+            continue
+        last = int(value) - 1
+        error = first_error(printed)
+        if error:
+            failures.setdefault(last, error)
+    if last is None:
+        raise TexError(_broken_setup(before + "".join(pieces), run, style))
+    finished = len(digests) == 2 and not run.exceeded
+    if run.exceeded:
+        failures[last] = f"over the limit of {run.exceeded}"
+    elif not finished:
+        failures.setdefault(last, "ends the document, or leaves a group open")
+    pages = _PAGES.search(run.output)
+    return Typesetting(
+        failures,
+        stopped_at=None if finished else last,
+        unchanged=finished and digests[0] == digests[1],
+        num_pages=int(pages[1]) if pages else 0,
+    )
+
+
+def first_error(printed: str) -> str | None:
+    """TeX's first message in what it printed; an undefined command's name is added."""
+    lines = printed.splitlines()
+    for position, line in enumerate(lines):
+        if not line.startswith("! "):
+            continue
+        reason = line[2:].strip()
+        if reason.startswith("Undefined control sequence"):
+            # The context's first line ends with the command; the second one continues after it.
+            command = _LAST_COMMAND.search(lines[position + 1]) if lines[position + 1 :] else None
+            if command:
+                reason = f"Undefined control sequence {command[1]}"
+        return reason.removesuffix(".")
+    return None
+
+
+def _broken_setup(printed: str, run: sandbox.Run, style: RenderStyle) -> str:
+    missing = _MISSING_FILE.search(printed)
+    if missing:
+        package = FAMILIES[style.family].debian_package
+        return (
+            f"LaTeX has no {missing[1]}, which the font family {style.family!r} needs: install "
+            f"it (Debian: apt-get install {package} texlive-latex-recommended)"
+        )
+    reason = first_error(printed) or run.exceeded or run.last_line
+    return f"latex does not work here (exit status {run.status}): {reason}"
