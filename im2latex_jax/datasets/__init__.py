@@ -4,7 +4,9 @@ TensorFlow is not needed: see `load`.
 """
 
 import contextlib
+import dataclasses
 import io
+import logging
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -14,43 +16,68 @@ from im2latex_jax.errors import Im2latexError
 if TYPE_CHECKING:
     from im2latex_jax.datasets.records import Split
 
-NAMES = ("synthetic",)
+NAMES = ("synthetic", "im2latex_100k")
 
 
-def load(name: str, data_dir: str | os.PathLike, **builder_kwargs: Any) -> "dict[str, Split]":
+def load(name: str, data_dir: str | os.PathLike, **settings: Any) -> "dict[str, Split]":
     """Opens a data set, building it first where `data_dir` does not hold it yet.
 
     Args:
       name: one of `NAMES`.
       data_dir: folder for the records; made if missing.
-      **builder_kwargs: for `synthetic`, the fields of `SyntheticConfig` and `num_workers`.
+      **settings: the fields of `SyntheticConfig` or `Im2latex100kConfig`, and the builder's other
+        arguments (`num_workers`).
 
     Returns:
       For each split (`train`, `validation`, `test`) its records, see `records.Split`.
 
     Raises:
-      Im2latexError: an unknown name or setting, or what the builder found wrong with its input.
+      Im2latexError: an unknown name or setting, a folder that cannot be written, or what the
+        builder found wrong with its input.
     """
-    if name != "synthetic":
-        raise Im2latexError(f"unknown data set {name!r}: choose one of {', '.join(NAMES)}")
     # TFDS takes a second to import.
-    from im2latex_jax.datasets import synthetic
+    match name:
+        case "synthetic":
+            from im2latex_jax.datasets.synthetic.builder import Synthetic as builder_class
+            from im2latex_jax.datasets.synthetic.builder import SyntheticConfig as config_class
+        case "im2latex_100k":
+            from im2latex_jax.datasets.im2latex_100k.builder import Im2latex100k as builder_class
+            from im2latex_jax.datasets.im2latex_100k.builder import (
+                Im2latex100kConfig as config_class,
+            )
+        case _:
+            raise Im2latexError(f"unknown data set {name!r}: choose one of {', '.join(NAMES)}")
+    known = {field.name for field in dataclasses.fields(config_class)}
+    unknown = settings.keys() - known - {"num_workers"}
+    if unknown:
+        raise Im2latexError(
+            f"data set {name} has no setting {', '.join(sorted(unknown))}: "
+            f"it has {', '.join(sorted(known))}"
+        )
+    config = config_class(**{key: settings[key] for key in settings.keys() & known})
+    return build(builder_class, data_dir, config=config, num_workers=settings.get("num_workers"))
 
-    num_workers = builder_kwargs.pop("num_workers", None)
-    try:
-        config = synthetic.SyntheticConfig(**builder_kwargs)
-    except TypeError as error:
-        raise Im2latexError(f"synthetic: {error}") from None
-    return _build(synthetic.Synthetic, data_dir, config=config, num_workers=num_workers)
 
+def build(builder_class, data_dir: str | os.PathLike, **arguments: Any) -> "dict[str, Split]":
+    """Prepares a builder's data set, unless that was done before, and opens its splits.
 
-def _build(builder_class, data_dir: str | os.PathLike, **builder_kwargs: Any) -> "dict[str, Split]":
-    """Prepares a builder's data set, unless that was done before, and opens its splits."""
+    Args:
+      builder_class: a TFDS builder of this package.
+      data_dir: folder for the records; made if missing.
+      **arguments: of the builder.
+
+    Raises:
+      Im2latexError: `data_dir` cannot be written, or the builder found something wrong.
+    """
     from im2latex_jax.datasets.records import Split
 
-    with _quiet_tfds():
-        builder = builder_class(data_dir=os.fspath(data_dir), **builder_kwargs)
-        builder.download_and_prepare(file_format="array_record")
+    try:
+        with _quiet_tfds():
+            builder = builder_class(data_dir=os.fspath(data_dir), **arguments)
+            builder.download_and_prepare(file_format="array_record")
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise Im2latexError(f"{data_dir}: cannot build the data set there: {reason}") from error
     return {name: Split(builder.data_dir, name) for name in builder.info.splits}
 
 
@@ -58,13 +85,15 @@ def _build(builder_class, data_dir: str | os.PathLike, **builder_kwargs: Any) ->
 def _quiet_tfds() -> Iterator[None]:
     """Keeps TFDS's own messages and bars off the terminal: the builders show their progress."""
     import tensorflow_datasets as tfds
-    from absl import logging
+
+    def is_error(record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.ERROR
 
     tfds.disable_progress_bar()
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity(logging.ERROR)
+    logger = logging.getLogger("absl")
+    logger.addFilter(is_error)
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             yield
     finally:
-        logging.set_verbosity(verbosity)
+        logger.removeFilter(is_error)

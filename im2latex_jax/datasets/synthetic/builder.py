@@ -2,18 +2,17 @@
 
 import dataclasses
 import functools
-import gc
 import hashlib
 import itertools
 import sys
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import tensorflow_datasets as tfds
 import tqdm
 
-from im2latex_jax.datasets import grammar, parallel, records
+from im2latex_jax.datasets import parallel, records
+from im2latex_jax.datasets.synthetic import drawing
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.rendering import mathtext
 
@@ -22,7 +21,7 @@ _CHUNK = 100  # formulas that a worker draws at a time
 
 @dataclasses.dataclass
 class SyntheticConfig(tfds.core.BuilderConfig):
-    """Everything that the pictures and formulas depend on; it gives the folder its name.
+    """Everything that the formulas and pictures depend on; it gives the folder its name.
 
     Attributes:
       seed: of the formulas and of the choice of font and size.
@@ -46,6 +45,8 @@ class SyntheticConfig(tfds.core.BuilderConfig):
     max_width: int = 320
 
     def __post_init__(self):
+        self.fonts = tuple(self.fonts)
+        self.font_sizes = tuple(float(size) for size in self.font_sizes)
         if min(self.num_train, self.num_validation, self.num_test) < 1:
             raise Im2latexError("synthetic: each split needs at least one formula")
         unknown = set(self.fonts) - set(mathtext.FONTS)
@@ -103,9 +104,13 @@ class Synthetic(tfds.core.GeneratorBasedBuilder):
 
     def _drawn(self, total: int) -> Iterator[tuple[int, dict[str, Any]]]:
         """Yields the first `total` different formulas that fit the limits, each as key, example."""
-        draw = functools.partial(_draw_chunk, self.builder_config)
+        config = self.builder_config
+        look = drawing.Look(
+            config.fonts, config.font_sizes, config.dpi, config.max_height, config.max_width
+        )
+        draw = functools.partial(drawing.draw_chunk, config.seed, look)
         chunks = (range(start, start + _CHUNK) for start in itertools.count(0, _CHUNK))
-        results = parallel.ordered_map(draw, chunks, self._num_workers, prepare_worker)
+        results = parallel.ordered_map(draw, chunks, self._num_workers, drawing.prepare_worker)
         seen: set[str] = set()
         quiet = not sys.stderr.isatty()
         with tqdm.tqdm(total=total, desc="Drawing formulas", unit="formula", disable=quiet) as bar:
@@ -118,37 +123,3 @@ class Synthetic(tfds.core.GeneratorBasedBuilder):
                 if len(seen) == total:
                     results.close()
                     return
-
-
-def prepare_worker() -> None:
-    """Sets a worker process up: matplotlib's own settings, and fewer collections of garbage.
-
-    Settings of the user (`matplotlibrc`) would change the pictures. Mathtext's parser makes much
-    garbage in cycles; looking for it as often as Python does by default takes a third of the time.
-    """
-    import matplotlib
-
-    matplotlib.rcdefaults()
-    gc.set_threshold(100_000, 10, 10)
-
-
-def _draw_chunk(config: SyntheticConfig, indices: range) -> list[tuple[int, dict[str, Any]]]:
-    """Draws the formulas with these numbers; those that are too large are missing in the result."""
-    examples = []
-    for index in indices:
-        formula = " ".join(grammar.generate(config.seed, index))
-        rng = np.random.default_rng((config.seed, index, 1))  # not the stream of the grammar
-        font = config.fonts[rng.integers(len(config.fonts))]
-        font_size = config.font_sizes[rng.integers(len(config.font_sizes))]
-        picture = mathtext.draw(formula, font, font_size, config.dpi)
-        height, width = picture.shape
-        if height <= config.max_height and width <= config.max_width:
-            example = {
-                "image": mathtext.encode_png(picture),
-                "formula": formula,
-                "id": f"synthetic-{config.seed}-{index:07d}",
-                "height": height,
-                "width": width,
-            }
-            examples.append((index, example))
-    return examples

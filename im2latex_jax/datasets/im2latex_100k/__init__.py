@@ -1,0 +1,1 @@
+"""The data set im2latex-100k (Deng et al. 2017), from its official release; see `builder`."""
