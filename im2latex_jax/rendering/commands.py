@@ -4,16 +4,21 @@ A closed list: whatever could define, assign globally, read, write, loop, or end
 on it, and neither is what LaTeX with amsmath and amssymb does not know.
 """
 
-GREEK = frozenset(
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+GREEK = _words(
     """
     alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau
     upsilon phi chi psi omega varepsilon vartheta varpi varrho varsigma varphi varkappa digamma
     Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega varGamma varDelta varTheta varLambda
     varXi varPi varSigma varUpsilon varPhi varPsi varOmega aleph beth gimel daleth
-    """.split()
+    """
 )
 
-SYMBOLS = frozenset(
+SYMBOLS = _words(
     """
     AA AE And Arrowvert Bbbk Box Bumpeq Cap Cup Diamond Doteq Downarrow Finv Game Im Join L
     Leftarrow Leftrightarrow Lleftarrow Longleftarrow Longleftrightarrow Longrightarrow Lsh O OE P
@@ -62,18 +67,18 @@ SYMBOLS = frozenset(
     upharpoonright uplus upuparrows urcorner vDash varnothing varpropto varsubsetneq varsubsetneqq
     varsupsetneq varsupsetneqq vartriangle vartriangleleft vartriangleright vdash vdots vee veebar
     vert wedge wp wr yen
-    """.split()
+    """
 )
 
-FUNCTIONS = frozenset(
+FUNCTIONS = _words(
     """
     Pr arccos arcsin arctan arg bmod cos cosh cot coth csc deg det dim exp gcd hom inf injlim ker lg
     lim liminf limsup ln log max min mod pmod pod projlim sec sin sinh sup tan tanh varinjlim
     varliminf varlimsup varprojlim operatorname operatornamewithlimits qopname
-    """.split()
+    """
 )
 
-STRUCTURE = frozenset(
+STRUCTURE = _words(
     """
     above abovewithdelims atop atopwithdelims binom brace brack cfrac choose dbinom dfrac frac
     genfrac over overwithdelims tbinom tfrac root of sqrt sqrtsign leftroot uproot
@@ -90,42 +95,42 @@ STRUCTURE = frozenset(
     eqno leqno label nonumber notag lefteqn allowdisplaybreaks displaylines bordermatrix
     begin end cr crcr hline cline vline multicolumn multispan omit noalign hdotsfor hidewidth
     bgroup egroup begingroup endgroup relax protect ensuremath leavevmode normalcolor
-    """.split()
+    """
 )
 
-FONTS = frozenset(
+FONTS = _words(
     """
     Bbb bf bfseries bm bold boldmath boldsymbol cal em emph frak it itshape mathbb mathbf mathcal
     mathfrak mathit mathnormal mathrm mathscr mathsf mathtt mdseries mit normalfont operatorfont pmb
     rm rmfamily sc scshape sf sffamily sl slshape text textbf textit textmd textnormal textrm textsc
     textsf textsl textsubscript textsuperscript texttt textup tt ttfamily unboldmath upshape
     tiny scriptsize footnotesize small normalsize large Large LARGE huge Huge
-    """.split()
+    """
 )
 
-SPACE_AND_BOXES = frozenset(
+SPACE_AND_BOXES = _words(
     """
     enskip enspace hfil hfill hphantom hskip hspace hss indent kern mathstrut medspace mkern
     mskip mspace negmedspace negthickspace negthinspace nobreak nobreakdash noindent null phantom
     qquad quad smallskip medskip bigskip smash space strut thickspace thinspace tmspace unskip
     vphantom centering centerline clap framebox hbox hrule llap lower makebox mbox ooalign parbox
     raise raisebox rlap rule shortstack vbox vcenter vrule vtop
-    """.split()
+    """
 )
 
 # Assigned to inside a formula, they go back to their values at its end.
-LENGTHS = frozenset(
+LENGTHS = _words(
     """
     setlength arraycolsep arrayrulewidth baselineskip delimitershortfall fboxsep jot mathsurround
     medmuskip nulldelimiterspace thickmuskip thinmuskip
-    """.split()
+    """
 )
 
 COMMANDS = GREEK | SYMBOLS | FUNCTIONS | STRUCTURE | FONTS | SPACE_AND_BOXES | LENGTHS
 
-ENVIRONMENTS = frozenset(
+ENVIRONMENTS = _words(
     """
     Bmatrix Vmatrix aligned alignedat array bmatrix cases gathered matrix pmatrix smallmatrix split
     subarray tabular vmatrix
-    """.split()
+    """
 )

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import re
 import struct
 from collections.abc import Iterator, Sequence
 
@@ -10,6 +11,7 @@ from im2latex_jax.rendering import sandbox
 MAX_WIDTH_INCHES = 36
 MAX_HEIGHT_INCHES = 24
 
+_WARNING = re.compile(r"dvipng warning: (.*?)(?: dvipng warning:| \(page not rendered\)|,|$)", re.M)
 _PNG_END = b"IEND\xaeB`\x82"
 
 
@@ -73,7 +75,10 @@ def _dvipng(
 
 
 def _failure(run: sandbox.Run) -> str:
-    return f"over the limit of {run.exceeded}" if run.exceeded else run.last_line
+    if run.exceeded:
+        return f"over the limit of {run.exceeded}"
+    warning = _WARNING.search(run.output)
+    return warning[1] if warning else run.last_line
 
 
 def _ranges(pages: Sequence[int]) -> str:

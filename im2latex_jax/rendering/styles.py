@@ -29,8 +29,9 @@ FAMILIES = {
     "times": Family(r"\usepackage{newtxtext,newtxmath}", "texlive-fonts-extra"),
     "palatino": Family(r"\usepackage{newpxtext,newpxmath}", "texlive-fonts-extra"),
     "fourier": Family(r"\usepackage{fourier}", "texlive-fonts-extra"),
-    "euler": Family(r"\usepackage{ccfonts}\usepackage[euler-digits]{eulervm}", "texlive-science"),
-    "concrete": Family(r"\usepackage{ccfonts}", "texlive-science"),
+    "euler": Family(
+        r"\usepackage{newpxtext}\usepackage[euler-digits]{eulervm}", "texlive-fonts-extra"
+    ),
     "stix": Family(r"\usepackage[T1]{fontenc}\usepackage{stix}", "texlive-fonts-extra"),
     "kepler": Family(r"\usepackage{kpfonts}", "texlive-fonts-extra"),
     "charter": Family(r"\usepackage[charter]{mathdesign}", "texlive-fonts-extra"),
@@ -39,7 +40,7 @@ FAMILIES = {
         r"\usepackage{libertine}\usepackage{libertinust1math}", "texlive-fonts-extra"
     ),
     "antykwa": Family(r"\usepackage[math]{anttor}", "texlive-fonts-extra"),
-    "sans-cm": Family(r"\usepackage{sansmathfonts}", "texlive-fonts-extra"),
+    "sans-cm": Family(r"\usepackage{cmbright}", "texlive-fonts-extra"),
     "sans-arev": Family(r"\usepackage{arev}", "texlive-fonts-extra"),
     "sans-iwona": Family(r"\usepackage[math]{iwona}", "texlive-fonts-extra"),
 }

@@ -1,7 +1,7 @@
 """Draws formulas with real TeX: `latex` and `dvipng`, in batches, in parallel, in a sandbox.
 
 Needs a TeX system (Debian: texlive-latex-recommended, texlive-fonts-recommended, cm-super, dvipng;
-for all font families also texlive-fonts-extra, texlive-science and lmodern).
+for all font families also texlive-fonts-extra and lmodern).
 """
 
 import collections
@@ -114,7 +114,7 @@ def _submit(
     documents = collections.defaultdict(list)
     for index in window:
         documents[styles[index].document].append(index)
-    futures = {}
+    futures: dict[int, concurrent.futures.Future] = {}
     for indices in documents.values():
         for start in range(0, len(indices), BATCH_SIZE):
             batch = indices[start : start + BATCH_SIZE]
