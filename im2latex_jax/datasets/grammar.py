@@ -199,10 +199,15 @@ class _Grammar:
     def term(self, size: int) -> Tokens:
         tokens = _NUMBER.pick(self.rng) if self.happens(0.2) else []
         count = int(self.choose(**{"1": 66, "2": 28, "3": 6}))
-        for position in range(count):
-            if position and self.happens(0.2):
+        previous: Tokens = []
+        for _ in range(count):
+            factor = self.factor(size)
+            if previous and self.happens(0.2):
                 tokens += _PRODUCT_SIGN.pick(self.rng)
-            tokens += self.factor(size)
+            elif previous[:1] == factor[:1] == [r"\frac"]:
+                tokens.append(r"\cdot")  # the bars of two fractions would run into one
+            tokens += factor
+            previous = factor
         return tokens
 
     def factor(self, size: int) -> Tokens:

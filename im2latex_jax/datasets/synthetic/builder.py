@@ -39,7 +39,7 @@ class SyntheticConfig(tfds.core.BuilderConfig):
     num_validation: int = 1_000
     num_test: int = 1_000
     fonts: tuple[str, ...] = mathtext.FONTS
-    font_sizes: tuple[float, ...] = (10.0, 11.0, 12.0, 13.0, 14.0)
+    font_sizes: tuple[float, ...] = (11.0, 12.0, 13.0, 14.0)
     dpi: int = 100
     max_height: int = 64
     max_width: int = 320
