@@ -30,7 +30,7 @@ MAX_PREPARED_PIXELS = 4_000_000
 MARGIN = 4
 
 # Formats that Pillow decodes by itself; others (EPS) would start external programs.
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "GIF", "BMP", "DIB", "PPM", "JPEG2000", "AVIF")
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "DIB", "PPM", "JPEG2000", "AVIF")
 # First bytes of things that people pass for pictures, and what to tell them.
 NOT_PICTURES = {
     b"%PDF": "a PDF file: convert the page to PNG first",
@@ -75,7 +75,7 @@ STROKE = 0.70
 LOG_SCALE_STEP = 0.03
 LOG_SCALES = np.arange(np.log(0.04), np.log(4.0), LOG_SCALE_STEP)
 MAX_CANDIDATES = 4
-CANDIDATE_RANGE = 4.0
+CANDIDATE_RANGE = 6.0
 # An estimate this close to 1 is within its own error: not worth the blur of resampling.
 SCALE_TOLERANCE = 0.04
 
@@ -184,11 +184,11 @@ def _decode_bytes(data: bytes, name: str) -> np.ndarray:
     if data.startswith(PNG_SIGNATURE):
         header = data[16:29]
         if len(header) == 13:
-            width, height, _, colour = struct.unpack(">IIBB3x", header)
+            width, height, depth, colour = struct.unpack(">IIBB3x", header)
             _check_size(height, width, name)
             # The pictures that training reads by the hundred thousand. Anything odd about the
             # file leaves this path for Pillow, which says what is wrong.
-            if colour == PNG_GREY and _is_plain_png(data):
+            if colour == PNG_GREY and depth <= 8 and _is_plain_png(data):
                 grey = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
                 if grey is not None:
                     return grey
@@ -238,8 +238,10 @@ def _open_pil(data: bytes, name: str) -> Image.Image:
     for start, kind in NOT_PICTURES.items():
         if data[:64].lstrip().lower().startswith(start.lower()):
             raise ImageError(f"{name}: is {kind}")
+    Image.init()  # Pillow loads its readers late, and may be built without some of them.
+    formats = [kind for kind in FORMATS if kind in Image.OPEN]
     try:
-        return Image.open(io.BytesIO(data), formats=FORMATS)
+        return Image.open(io.BytesIO(data), formats=formats)
     except Image.DecompressionBombError as error:
         raise ImageError(f"{name}: has more than the {MAX_PIXELS:,} pixels allowed") from error
     except Image.UnidentifiedImageError as error:
@@ -398,25 +400,32 @@ def to_ink(grey: np.ndarray) -> np.ndarray:
     grey = _even_light(grey)
     histogram = _histogram(grey)
     paper = int(histogram.argmax())
-    # Paper is as noisy towards white, where there is no ink, as it is towards black.
-    lighter = np.arange(256 - paper)
-    share = histogram[paper:] / histogram[paper:].sum()
-    noise = float(np.sqrt((share * lighter**2).sum()))
+    # Noise makes paper lighter as well as darker, or darker only where the paper is white
+    # already; there, levels that are far from the paper are ink.
+    contrast = paper - int(np.flatnonzero(histogram)[0])
+    darker = histogram[paper - contrast // 10 : paper + 1][::-1]
+    noise = max(_deviation(histogram[paper:]), _deviation(darker))
     ink = cv2.subtract(np.full_like(grey, paper), grey)
     ink[ink <= 3 * noise] = 0
     levels = _histogram(ink)
     levels[: MIN_CONTRAST // 2] = 0
     if not levels.any():
         return np.zeros_like(grey)
-    full = int(np.searchsorted(np.cumsum(levels), 0.99 * levels.sum()))
-    if full < max(MIN_CONTRAST, 6 * noise):
+    # Noise is single pixels and fades when averaged over neighbours, strokes do not.
+    if cv2.blur(ink, (3, 3)).max() < max(MIN_CONTRAST, 2 * noise):
         return np.zeros_like(grey)
+    full = int(np.searchsorted(np.cumsum(levels), 0.99 * levels.sum()))
     return cv2.convertScaleAbs(ink, alpha=255 / full)
 
 
 def _histogram(values: np.ndarray) -> np.ndarray:
     """How many pixels have each level, `[256]`."""
     return cv2.calcHist([values], [0], None, [256], [0, 256]).reshape(-1)
+
+
+def _deviation(histogram: np.ndarray) -> float:
+    """Root mean square distance from the paper, of the levels to one side of it, in levels."""
+    return float(np.sqrt(histogram @ np.arange(len(histogram)) ** 2.0 / histogram.sum()))
 
 
 def _is_light_on_dark(histogram: np.ndarray) -> bool:
@@ -427,10 +436,19 @@ def _is_light_on_dark(histogram: np.ndarray) -> bool:
 
 
 def _is_clean(histogram: np.ndarray) -> bool:
-    """Black on white: most is white, something is black, and little lies between."""
+    """Black on white: most is white, some is black, and little lies between.
+
+    Edges of antialiased strokes have light and middle greys about equally often (at most 2.6 to 1
+    in any drawn by dvipng or matplotlib); JPEG artefacts are light (4 to 1 and more).
+    """
     total = histogram.sum()
-    white, black = histogram[WHITE:].sum(), histogram[: BLACK + 1].sum()
-    return bool(white >= total / 2 and black and histogram[128:WHITE].sum() <= 0.35 * total)
+    black, middle = histogram[: BLACK + 1].sum(), histogram[180:205].sum()
+    return bool(
+        histogram[WHITE:].sum() >= total / 2
+        and black
+        and histogram[128:WHITE].sum() <= 0.35 * total
+        and histogram[230:255].sum() <= max(3.5 * middle, 0.01 * total)
+    )
 
 
 def _even_light(grey: np.ndarray) -> np.ndarray:
@@ -482,11 +500,11 @@ def _writing_box(ink: np.ndarray) -> tuple[int, int, int, int]:
         raise BlankImageError("the picture is blank: there are only specks in it")
     left, top, right, bottom = _bounds(boxes[keep])
     # The faint feet of antialiased strokes reach a pixel farther than the threshold.
-    top -= top > 0 and ink[top - 1, left:right].any()
-    bottom += bottom < ink.shape[0] and ink[bottom, left:right].any()
-    left -= left > 0 and ink[top:bottom, left - 1].any()
-    right += right < ink.shape[1] and ink[top:bottom, right].any()
-    return int(top), int(left), int(bottom), int(right)
+    top -= int(top > 0 and ink[top - 1, left:right].any())
+    bottom += int(bottom < ink.shape[0] and ink[bottom, left:right].any())
+    left -= int(left > 0 and ink[top:bottom, left - 1].any())
+    right += int(right < ink.shape[1] and ink[top:bottom, right].any())
+    return top, left, bottom, right
 
 
 def _components(mask: np.ndarray) -> np.ndarray:
@@ -648,7 +666,8 @@ def scale_candidates(ink: np.ndarray) -> list[float]:
             curvature = below - 2 * log_likelihood[peak] + above
             if curvature < 0:
                 log_scale += 0.5 * (below - above) / curvature * LOG_SCALE_STEP
-        candidates.append(float(np.exp(log_scale)) * shrink)
+        # Rounded, because sums of floating point differ in the last digits from run to run.
+        candidates.append(round(float(np.exp(log_scale)) * shrink, 4))
     return candidates
 
 
@@ -683,8 +702,8 @@ def _thickness_log_likelihood(ink: np.ndarray) -> np.ndarray:
     paper = cv2.copyMakeBorder(ink, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0).astype(np.float32)
     across = paper[:, 1:] - paper[:, :-1]
     down = paper[1:] - paper[:-1]
-    outline = 0.5 * cv2.magnitude(across[1:] + across[:-1], down[:, 1:] + down[:, :-1]).sum()
-    thickness = 2 * float(paper.sum()) / float(outline)
+    outline = 0.5 * cv2.magnitude(across[1:] + across[:-1], down[:, 1:] + down[:, :-1])
+    thickness = 2 * float(paper.sum(dtype=np.float64)) / float(outline.sum(dtype=np.float64))
     # Strokes are STROKE pixels thick at the network's scale, and blurred by a pixel at any.
     expected = np.sqrt(1.1 + (STROKE * np.exp(-LOG_SCALES)) ** 2)
     deviation = (np.log(thickness) - np.log(expected)) / 0.08
