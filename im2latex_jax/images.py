@@ -12,7 +12,6 @@ import os
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
 from typing import BinaryIO
 
 import cv2
@@ -40,6 +39,11 @@ NOT_PICTURES = {
     b"<!DO": "a web page, not a picture",
     b"<html": "a web page, not a picture",
 }
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PNG_GREY = 0  # The colour type.
+# Chunks that change what a grey PNG shows: transparency, orientation, animation.
+PNG_MEANING = (b"tRNS", b"eXIf", b"acTL")
 
 # Grey levels from here on count as white paper, levels up to BLACK as black ink.
 WHITE, BLACK = 250, 95
@@ -115,14 +119,15 @@ def read(source: Source) -> np.ndarray:
     """Decodes a picture to uint8 grey levels `[height, width]`; 0 is black, 255 white.
 
     Transparent pictures are composed over white (over black where the writing would vanish in
-    white), EXIF orientation is applied, of an animation or multi-page file the first frame is
-    taken. Colours become luminance, or, where some writing differs from the paper in colour more
-    than in luminance (yellow on white), 255 minus the distance from the paper's colour.
+    white), and EXIF orientation is applied. Of an animation or multi-page file the first frame is
+    taken, of an open PIL image the frame that it stands at. Colours become luminance, or, where
+    some writing differs from the paper in colour more than in luminance (yellow on white), 255
+    minus the distance from the paper's colour.
 
     Args:
       source: a path, the bytes of a picture file, a binary file object, a PIL image, or an array
         `[height, width]` or `[height, width, 1 to 4]` (grey, grey and alpha, RGB, RGBA): bool,
-        uint8, uint16, or floating point in 0 to 1 (or 0 to 255 where larger values occur).
+        uint8, uint16 (12 or 16 bits), or floating point in 0 to 1 or 0 to 255.
 
     Raises:
       ImageError: there is no such file, it is not a picture, it is damaged, or it is larger than
@@ -195,33 +200,22 @@ def _decode_bytes(data: bytes, name: str) -> np.ndarray:
     return _decode_pil(_open_pil(data, name), name)
 
 
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-PNG_GREY = 0
-
-
 def _is_plain_png(data: bytes) -> bool:
     """Whether all chunks of a PNG file are whole, and none changes what its pixels mean."""
-    for kind, _ in _png_chunks(data):
-        if kind in (b"tRNS", b"eXIf", b"acTL"):
-            return False
-        if kind == b"IEND":
-            return True
-    return False
-
-
-def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The kind and body of each chunk of a PNG file, up to the first damaged one."""
     position = len(PNG_SIGNATURE)
     while position + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, position)
         end = position + 8 + length
         if end + 4 > len(data):
-            return
+            return False
         (checksum,) = struct.unpack_from(">I", data, end)
-        if zlib.crc32(data[position + 4 : end]) != checksum:
-            return
-        yield data[position + 4 : position + 8], data[position + 8 : end]
+        kind = data[position + 4 : position + 8]
+        if kind in PNG_MEANING or zlib.crc32(data[position + 4 : end]) != checksum:
+            return False
+        if kind == b"IEND":
+            return True
         position = end + 4
+    return False
 
 
 def _check_size(height: int, width: int, name: str) -> None:
@@ -281,12 +275,10 @@ def _decode_pil(image: Image.Image, name: str) -> np.ndarray:
 
 
 def _pixels(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
-    """The first frame's pixels, upright, and the palette `[1, 256, RGBA]` that they point into.
+    """The current frame's pixels, upright, and the palette `[1, 256, RGBA]` that they point into.
 
     Without palette: `[height, width]` or `[height, width, 3 or 4]` for `_grey_from_array`.
     """
-    if getattr(image, "is_animated", False) and image.tell() != 0:
-        image.seek(0)
     image.load()
     image = _upright(image)
     if image.mode == "P":
@@ -334,8 +326,6 @@ def _grey_from_array(array: np.ndarray, name: str) -> np.ndarray:
     _check_size(array.shape[0], array.shape[1], name)
     if array.dtype == np.bool_:
         array = array.astype(np.uint8) * 255
-    elif array.dtype == np.uint16:
-        array = np.rint(array / 257).astype(np.uint8)
     elif array.dtype != np.uint8:
         if not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
             raise ImageError(f"{name}: has values of type {array.dtype}; expected numbers")
