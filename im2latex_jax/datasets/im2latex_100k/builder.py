@@ -14,6 +14,7 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 import tqdm
+from tensorflow_datasets.core.download.util import DownloadError
 
 from im2latex_jax.datasets import parallel, records
 from im2latex_jax.datasets.im2latex_100k import pages, release
@@ -111,17 +112,21 @@ class Im2latex100k(tfds.core.GeneratorBasedBuilder):
         return {split: self._generate_examples(split, entries[split], results) for split in entries}
 
     def _download(self, dl_manager: tfds.download.DownloadManager) -> release.Files:
-        lists = {
-            split: f"{self._record_url}/{name}"
-            for split, name in {**release.LISTS, "formulas": release.FORMULAS}.items()
-        }
-        paths = dl_manager.download(lists)
-        pages = dl_manager.download_and_extract(f"{self._record_url}/{release.IMAGES}.tar.gz")
-        formulas = pathlib.Path(paths.pop("formulas"))
+        archive = f"{release.IMAGES}.tar.gz"
+        names = {**release.LISTS, "formulas": release.FORMULAS, "images": archive}
+        urls = {key: f"{self._record_url}/{name}" for key, name in names.items()}
+        try:
+            paths = {key: pathlib.Path(path) for key, path in dl_manager.download(urls).items()}
+        except (OSError, DownloadError) as error:
+            raise Im2latexError(
+                f"cannot download im2latex-100k from {self._record_url} "
+                f"({' '.join(str(error).split())[:200]}): "
+                "fetch the release by hand and name its folder as the source"
+            ) from error
+        # TFDS would need TensorFlow to unpack it.
+        images = release.unpack_images(paths["images"])
         return release.Files(
-            formulas,
-            {split: pathlib.Path(path) for split, path in paths.items()},
-            pathlib.Path(pages) / release.IMAGES,
+            paths["formulas"], {split: paths[split] for split in release.LISTS}, images
         )
 
     def _generate_examples(

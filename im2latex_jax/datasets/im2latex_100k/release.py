@@ -2,6 +2,10 @@
 
 import dataclasses
 import pathlib
+import shutil
+import tarfile
+import tempfile
+import zlib
 
 from im2latex_jax.errors import Im2latexError
 
@@ -56,6 +60,35 @@ def find(folder: pathlib.Path) -> Files:
     if not files.images.is_dir():
         raise ReleaseError(f"{files.images}: folder missing; unpack {IMAGES}.tar.gz there")
     return files
+
+
+def unpack_images(archive: pathlib.Path) -> pathlib.Path:
+    """Unpacks the pictures of `formula_images.tar.gz` into a folder beside it.
+
+    The folder appears when all pictures are there; if it is there already, nothing is done.
+
+    Raises:
+      ReleaseError: the archive is damaged.
+    """
+    folder = archive.with_name(f"{archive.name}.unpacked")
+    if folder.is_dir():
+        return folder
+    with tempfile.TemporaryDirectory(dir=archive.parent) as partial:
+        images = pathlib.Path(partial) / IMAGES
+        images.mkdir()
+        try:
+            with tarfile.open(archive) as tar:
+                for member in tar:
+                    if member.isfile() and (content := tar.extractfile(member)):
+                        # The bare name: a member cannot be written outside the folder.
+                        with (images / pathlib.PurePosixPath(member.name).name).open("wb") as file:
+                            shutil.copyfileobj(content, file)
+        except (tarfile.TarError, EOFError, zlib.error) as error:
+            raise ReleaseError(
+                f"{archive}: damaged archive ({error}); delete it and run again"
+            ) from None
+        images.rename(folder)
+    return folder
 
 
 def read(files: Files) -> dict[str, list[Entry]]:
