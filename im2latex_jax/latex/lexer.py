@@ -17,8 +17,8 @@ _TOKEN = re.compile(
       {_SPACE}+
     | %[^\n]*
     | \\(?:begin|end){_SPACE}*\{{[^{{}}\\]*\}}
-    | \\(?:left|right)(?![A-Za-z]){_SPACE}*(?:\\[A-Za-z]+|\\[^ \t\r\n]|[^{{}}\\% \t\r\n])
-    | \\operatorname{_SPACE}*\*
+    | \\(?:left|right)(?![A-Za-z]){_SPACE}*(?:\\[A-Za-z]+|\\[^ \t\r\n]|[^{{}}\\%A-Za-z0-9 \t\r\n])
+    | \\operatorname\*
     | \\[A-Za-z]+
     | \\[^ \t\r\n]
     | \\
@@ -29,7 +29,7 @@ _TOKEN = re.compile(
 )
 _CONTROL_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 # Matches that may hold inner spaces, or that are a compound's broken head.
-_COMPOUND_HEAD = re.compile(r"\\(?:begin|end|left|right|operatorname)(?![A-Za-z])")
+_COMPOUND_HEAD = re.compile(r"\\(?:begin|end|left|right)(?![A-Za-z])")
 
 
 class LexError(Im2latexError):
@@ -45,20 +45,35 @@ def tokenize(formula: str) -> list[str]:
       LexError: for a control character, `\begin` or `\end` without `{name}`, and `\left` or
         `\right` without a delimiter.
     """
+    return scan(formula)[0]
+
+
+def scan(formula: str) -> tuple[list[str], list[int]]:
+    """Like `tokenize`, and also where whitespace stood, which TeX's text mode draws.
+
+    Returns:
+      The tokens, and the ascending numbers of the tokens that whitespace precedes (the number of
+      tokens where it ends the formula).
+    """
     bad = _CONTROL_CHARACTER.search(formula)
     if bad:
         raise LexError(
             f"control character U+{ord(bad.group()):04X} at character {bad.start()}: remove it"
         )
-    tokens = []
+    tokens: list[str] = []
+    spaced: list[int] = []
     for text in _TOKEN.findall(formula):
         first = text[0]
-        if first in " \t\r\n%":
+        if first in " \t\r\n":
+            if not spaced or spaced[-1] != len(tokens):
+                spaced.append(len(tokens))
+            continue
+        if first == "%":
             continue
         if first == "\\" and _COMPOUND_HEAD.match(text):
             text = _compound(text)
         tokens.append(text)
-    return tokens
+    return tokens, spaced
 
 
 def _compound(text: str) -> str:
@@ -89,6 +104,8 @@ def detokenize(tokens: Sequence[str]) -> str:
 
 def _would_merge(left: str, right: str) -> bool:
     if left == "\\":
+        return True
+    if left == "\\operatorname" and right == "*":
         return True
     if left[0] == "\\":
         return left[-1].isascii() and left[-1].isalpha() and right[:1].isalpha()
