@@ -17,8 +17,8 @@ from im2latex_jax.latex.lexer import LexError, detokenize, tokenize
         (r"\left.x\right|", [r"\left.", "x", r"\right|"]),
         (r"\begin {array}{c}a\end{array}", [r"\begin{array}", "{", "c", "}", "a", r"\end{array}"]),
         (
-            r"\operatorname *{a}\operatorname{b}",
-            [r"\operatorname*", *"{a}", r"\operatorname", *"{b}"],
+            r"\operatorname*{a}\operatorname *{b}",
+            [r"\operatorname*", *"{a}", r"\operatorname", *"*{b}"],
         ),
         ("a % a comment \\frac\n b", ["a", "b"]),
         (r"5\% x", ["5", r"\%", "x"]),

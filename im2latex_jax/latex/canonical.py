@@ -85,6 +85,14 @@ _LETTER_NAMES = (
     "wp Re Im emptyset"
 )
 _LETTER_COMMANDS = frozenset(f"\\{name}" for name in _LETTER_NAMES.split())
+_SYMBOL_NAMES = (
+    "leq geq neq sim simeq approx equiv propto in ni subset supset subseteq supseteq rightarrow "
+    "leftarrow leftrightarrow Rightarrow Leftrightarrow mapsto longrightarrow perp parallel mid "
+    "pm mp times cdot circ bullet otimes oplus wedge vee cup cap star dagger quad langle rangle "
+    "int sum prod oint forall exists ldots cdots dots"
+)
+# Commands without an argument: a group behind them is an atom of its own.
+_KNOWN_SYMBOLS = _LETTER_COMMANDS | {f"\\{name}" for name in _SYMBOL_NAMES.split()}
 _TWO = TWO_ARGUMENTS | frozenset(FRACTIONS)
 # Braces around the argument of these make it another kind of atom.
 _UNBRACED = frozenset(
@@ -114,11 +122,11 @@ def canonicalize(formula: str) -> str:
     Raises:
       NormalizeError: if the formula cannot be read, with the reason.
     """
-    tokens: list[str] = []
-    for token in normalize(formula).split(" "):
-        tokens += _SYNONYMS.get(token, [token])
-    # Once more, because `\sp` and `\sb` have become scripts, which the normal form orders.
-    tokens = normalize(" ".join(tokens)).split(" ") if tokens else []
+    normal = normalize(formula).split(" ")
+    tokens = [written for token in normal for written in _SYNONYMS.get(token, (token,))]
+    if "\\sp" in normal or "\\sb" in normal:
+        # They have become scripts, which the normal form orders.
+        tokens = normalize(" ".join(tokens)).split(" ")
     begin, end = 0, len(tokens)
     while begin < end and tokens[begin] in _INVISIBLE_FIRST:
         begin += 1
@@ -201,25 +209,32 @@ def _may_lose_braces(group: _Group, items: list[_Item], before: int, scripted: b
     if not isinstance(previous, str):
         return True
     return not (
-        previous.startswith("\\") and previous[-1].isalpha() and previous not in _LETTER_COMMANDS
+        previous.startswith("\\") and previous[-1].isalpha() and previous not in _KNOWN_SYMBOLS
     )
 
 
 def _is_removable(items: list[_Item], scripted: bool) -> bool:
     if len(items) == 1 and isinstance(items[0], str):
-        return items[0].isalnum() or items[0] in _LETTER_COMMANDS
-    if scripted:
-        return False
+        return _is_letter(items[0])
     head = items[0]
+    if scripted:
+        # TeX itself takes the braces away from a single letter in a font.
+        return len(items) == 2 and head in _FONTS and _is_letter(items[1])
     if isinstance(head, _Group):
         return len(items) == 1 and head.begin == "{"
-    if head.isalnum() or head in _LETTER_COMMANDS:
+    if _is_letter(head):
         end = 1
     elif head in _ORDINARY_COMMANDS:
         _, end = _element(items, 0)
     else:
         return False
     return end == len(items) or (items[end] in ("_", "^") and _only_scripts(items[end:]))
+
+
+def _is_letter(item: _Item) -> bool:
+    if isinstance(item, _Group):
+        return len(item.items) == 1 and _is_letter(item.items[0])
+    return item.isalnum() or item in _LETTER_COMMANDS
 
 
 def _only_scripts(items: list[_Item]) -> bool:

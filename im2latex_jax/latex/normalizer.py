@@ -262,7 +262,7 @@ class _Parser:
             if token not in _ROW_ENDS:
                 raise self._unexpected(token)
             self._row_end(array=False)
-            normal.append("\\,")
+            normal += self._scripts(["\\,"])
 
     # Expressions and their elements.
 
@@ -352,14 +352,12 @@ class _Parser:
         if border:
             raise self._unexpected(token)
         if token == "\\label":
-            if self._tokens[self._position] == _END:
-                raise NormalizeError("\\label without an argument")
             self._raw_argument()
             return []
         if token == "\\tag":
             star = self._accept("*")
             return [token, *(["*"] if star else []), "{", *self._text_argument(token), "}"]
-        if token == "\\buildrel" and self._infix_ahead("\\over"):
+        if token == "\\buildrel" and self._has_infix and self._infix_ahead("\\over"):
             return self._built_relation()
         if token == "\\substack":
             return [token, *self._substack()]
@@ -464,7 +462,7 @@ class _Parser:
         if token == "{":
             group = self._group()
             return group if group[0] == "{" else ["{", *group, "}"]
-        if token in _STOPS or token in _SCRIPT_MARKS:
+        if token in _STOPS or token in _SCRIPT_MARKS or token in _INFIX or token == "\\rm":
             raise NormalizeError(f"{command} without an argument")
         if token in ("--", "---") and not self._in_normal_dialect:
             # The lexer's run of hyphens is several arguments to TeX.
@@ -473,7 +471,7 @@ class _Parser:
         self._enter()
         nucleus = self._nucleus()
         self._depth -= 1
-        return nucleus
+        return nucleus or ["{", "}"]
 
     def _optional_argument(self) -> list[str]:
         """What stands between brackets, brackets included."""
@@ -782,15 +780,15 @@ class _Parser:
 
     def _text_argument(self, command: str) -> list[str]:
         token = self._tokens[self._position]
-        if token in _STOPS:
+        if token in _STOPS or (token[0] == "\\" and token != "\\"):
             raise NormalizeError(f"{command} without an argument")
         self._position += 1
         if token != "{":
             return [token]
-        return self._text()
+        return self._text("}")
 
-    def _text(self) -> list[str]:
-        """Text up to the closing brace, which is read; a blank of the source is `~`."""
+    def _text(self, end: str) -> list[str]:
+        """Text up to the token `end`, which is read; a blank of the source is `~`."""
         self._enter()
         normal: list[str] = []
         after_length = -1
@@ -799,15 +797,19 @@ class _Parser:
             blank = self._position in self._spaced and self._position != after_length
             if blank and not (normal and _skips_space(normal[-1])):
                 normal.append("\\space" if normal and normal[-1] in ".,:;?!" else "~")
-            if token == "}":
-                self._position += 1
+            self._position += 1
+            if token == end:
                 self._depth -= 1
                 return normal
-            if token == _END:
-                raise NormalizeError("{ without }")
-            self._position += 1
             if token == "{":
-                normal += ["{", *self._text(), "}"]
+                normal += ["{", *self._text("}"), "}"]
+            elif token.startswith("\\begin{"):
+                close = token.replace("begin", "end", 1)
+                normal += [token, *self._text(close), close]
+            elif token in (_END, "}"):
+                raise self._unexpected(token, "{ without }" if end == "}" else f"{end} is missing")
+            elif _border(token) and not self._in_normal_dialect:
+                raise NormalizeError(f"{token} in text")
             elif token in ("$", "\\("):
                 normal += self._math_in_text("$" if token == "$" else "\\)")
             elif token in _REFUSED:
@@ -835,6 +837,8 @@ class _Parser:
     def _raw_argument(self) -> list[str]:
         """An argument's tokens as they are, without its braces."""
         start = self._position
+        if self._tokens[start] == _END:
+            raise NormalizeError("a command without its argument ends the formula")
         if self._tokens[start] != "{":
             self._position += 1
             return self._tokens[start : start + 1]
