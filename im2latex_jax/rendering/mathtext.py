@@ -120,16 +120,19 @@ def encode_png(picture: np.ndarray) -> bytes:
 
 @functools.cache
 def _parser():
-    """Mathtext's raster parser, made to look its font files up once a font and size."""
+    """Mathtext's raster parser with a quicker grammar, and its font files looked up only once."""
     from matplotlib.mathtext import MathTextParser
 
-    class CachingParser(MathTextParser):
+    from im2latex_jax.rendering.mathtext_parser import DirectParser
+
+    class QuickParser(MathTextParser):
+        _parser = DirectParser()
         _font_type_mapping: ClassVar = {
             name: functools.lru_cache(maxsize=16)(font_class)
             for name, font_class in MathTextParser._font_type_mapping.items()
         }
 
-    return CachingParser("agg")
+    return QuickParser("agg")
 
 
 def _forget(parser) -> None:
@@ -138,8 +141,7 @@ def _forget(parser) -> None:
     A failed parse leaves the flag set that spaces operators; a replaced symbol leaves its picture
     in the caches, from where it would be given the next time without a warning.
     """
-    if parser._parser is not None:
-        parser._parser._needs_space_after_subsuper = False
+    parser._parser._needs_space_after_subsuper = False
     parser._parse_cached.cache_clear()
     for font_class in parser._font_type_mapping.values():
         font_class.cache_clear()

@@ -24,17 +24,15 @@ class Look:
 def prepare_worker() -> None:
     """Sets a worker process up: matplotlib's own settings, and cheaper collection of garbage.
 
-    Settings of the user (`matplotlibrc`) would change the pictures. Mathtext's parser leaves 2,000
-    objects in reference cycles for each formula: they are searched for while they are few, without
-    going through the libraries' objects each time.
+    Settings of the user (`matplotlibrc`) would change the pictures.
     """
     import matplotlib
 
     matplotlib.rcdefaults()
     mathtext.draw("x")
+    # The objects of the libraries, loaded by now, need not be searched for garbage each time.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(3_000, 10, 10)
 
 
 def draw_chunk(seed: int, look: Look, indices: range) -> list[tuple[int, dict[str, Any]]]:
