@@ -92,7 +92,8 @@ STRUCTURE = _words(
     acute bar breve check dot ddot dddot ddddot grave hat mathring tilde vec widehat widetilde
     Acute Bar Breve Check Ddot Dot Grave Hat Tilde Vec H b c d k r t u v textcircled
     displaystyle textstyle scriptstyle scriptscriptstyle
-    eqno leqno label nonumber notag lefteqn allowdisplaybreaks displaylines bordermatrix
+    eqno leqno label nonumber notag lefteqn allowdisplaybreaks displaylines
+    bordermatrix matrix pmatrix cases
     begin end cr crcr hline cline vline multicolumn multispan omit noalign hdotsfor hidewidth
     bgroup egroup begingroup endgroup relax protect ensuremath leavevmode normalcolor
     """
@@ -114,7 +115,7 @@ SPACE_AND_BOXES = _words(
     mskip mspace negmedspace negthickspace negthinspace nobreak nobreakdash noindent null phantom
     qquad quad smallskip medskip bigskip smash space strut thickspace thinspace tmspace unskip
     vphantom centering centerline clap framebox hbox hrule llap lower makebox mbox ooalign parbox
-    raise raisebox rlap rule shortstack vbox vcenter vrule vtop
+    raise raisebox rlap rule shortstack vbox vcenter vrule vspace vtop
     """
 )
 

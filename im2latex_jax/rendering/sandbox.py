@@ -19,6 +19,13 @@ _LIMITED = (
 _SIGNALS = {signal.SIGXCPU: "processor time", signal.SIGXFSZ: "file size"}
 
 
+_MIN_FREE_BYTES = 16 << 20
+
+
+class DiskFullError(Im2latexError):
+    """No space is left to work in."""
+
+
 class MissingProgramError(Im2latexError):
     """A TeX program is not installed; the message names the packages that hold it."""
 
@@ -88,12 +95,15 @@ def environment(folder: pathlib.Path) -> dict[str, str]:
 
 
 def run(command: Sequence[str], folder: pathlib.Path, limits: Limits) -> Run:
-    """Runs a program in a folder of its own under limits; never raises for what the program does.
+    """Runs a program in a folder of its own under limits; what the program does raises nothing.
 
     Args:
       command: the program and its arguments.
       folder: its working folder, the only place where it may write.
       limits: see `Limits`.
+
+    Raises:
+      DiskFullError: the program failed and the disk is full, so that it is not to blame.
     """
     shell = [
         *("/bin/sh", "-c", _LIMITED, "sh"),
@@ -122,6 +132,10 @@ def run(command: Sequence[str], folder: pathlib.Path, limits: Limits) -> Run:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+    if process.returncode != 0 and shutil.disk_usage(folder).free < _MIN_FREE_BYTES:
+        raise DiskFullError(
+            f"no space left in {folder.parent}: free some, or set TMPDIR to a folder with more"
+        )
     if process.returncode < 0 and exceeded is None:
         exceeded = _SIGNALS.get(signal.Signals(-process.returncode))
     return Run(process.returncode, printed.read_text("utf-8", errors="replace"), exceeded)

@@ -24,7 +24,11 @@ class Family:
 
 
 FAMILIES = {
-    "computer-modern": Family("", "texlive-latex-base"),
+    # As LaTeX has it by itself: large operators and delimiters of one size, that of 10 points, in
+    # documents of any size. The amsmath package would enlarge them in proportion.
+    "computer-modern": Family(
+        r"\DeclareFontShape{OMX}{cmex}{m}{n}{<->sfixed*cmex10}{}", "texlive-latex-base"
+    ),
     "latin-modern": Family(r"\usepackage[T1]{fontenc}\usepackage{lmodern}", "lmodern"),
     "times": Family(r"\usepackage{newtxtext,newtxmath}", "texlive-fonts-extra"),
     "palatino": Family(r"\usepackage{newpxtext,newpxmath}", "texlive-fonts-extra"),

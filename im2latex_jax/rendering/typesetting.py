@@ -19,6 +19,9 @@ from im2latex_jax.rendering.styles import FAMILIES, RenderStyle
 DVI = "batch.dvi"
 
 _PREAMBLE = r"""\documentclass[%(point_size)dpt]{article}
+\makeatletter
+\let\im@plain@matrix\matrix \let\im@plain@pmatrix\pmatrix \let\im@plain@cases\cases
+\makeatother
 \usepackage{amsmath,amssymb,mathrsfs}
 %(family)s
 \makeatletter
@@ -28,6 +31,10 @@ _PREAMBLE = r"""\documentclass[%(point_size)dpt]{article}
 %% These warn when they are first used, and then redefine themselves for the rest of the document.
 \let\over\@@over \let\atop\@@atop \let\above\@@above \let\overwithdelims\@@overwithdelims
 \let\atopwithdelims\@@atopwithdelims \let\abovewithdelims\@@abovewithdelims
+%% Plain TeX's \matrix{...}, \pmatrix{...}, \cases{...}; amsmath has them as environments only.
+\def\im@plain@or#1{\expandafter\let\csname im@ams@#1\expandafter\endcsname\csname#1\endcsname
+  \@namedef{#1}{\def\im@name{#1}\csname im@\ifx\@currenvir\im@name ams\else plain\fi @#1\endcsname}}
+\im@plain@or{matrix}\im@plain@or{pmatrix}\im@plain@or{cases}
 \def\bold{\mathbf}\def\Bbb{\mathbb}\def\frak{\mathfrak}
 \providecommand\bm{\boldsymbol}
 \newbox\im@box
@@ -41,7 +48,7 @@ _PREAMBLE = r"""\documentclass[%(point_size)dpt]{article}
 %% The empty paragraph sets TeX's count of errors, which ends the run at 100, back to zero.
 \def\im@end#1{\egroup\setbox\z@\vbox{\noindent}\count\z@=#1 %%
   \message{<%(mark)s E #1 \the\currentgrouplevel>}%%
-  \ifnum\currentgrouplevel>\z@ \csname @@end\endcsname\fi
+  \ifnum\currentgrouplevel>\z@ \read\sixt@@n to\im@stop\fi
   \im@ship\box\im@box}
 \def\im@state{\message{<%(mark)s S \im@digest>}}
 \begin{document}
@@ -71,7 +78,8 @@ class Typesetting:
 
     Attributes:
       failures: the reason of each formula with an error.
-      stopped_at: the formula in which the run ended early, or None.
+      stopped_at: the formula that did not come to its end, or None; what is said of formulas after
+        it has no meaning.
       unchanged: TeX's state (commands, lengths, categories) was at the end as at the start.
       num_pages: the number of pages written.
     """
@@ -131,24 +139,30 @@ def _read_messages(run: sandbox.Run, mark: str, style: RenderStyle) -> Typesetti
     before, *pieces = re.split(rf"<{mark} (?=[FE] \d|S [0-9A-F]{{32}}>)", run.output)
     failures: dict[int, str] = {}
     digests = []
-    last: int | None = None
+    last, open_formula = -1, False
     for piece in pieces:
         head, _, printed = piece.partition(">")
-        kind, value, *_ = head.split()
+        kind, value, *level = head.split()
         if kind == "S":
             digests.append(value)
             continue
-        last = int(value) - 1
+        if (int(value) - 1, kind) != ((last, "E") if open_formula else (last + 1, "F")):
+            break  # the formula has swallowed what follows it
+        last, open_formula = int(value) - 1, kind == "F"
         error = first_error(printed)
         if error:
             failures.setdefault(last, error)
-    if last is None:
+        if level and level != ["0"]:
+            open_formula = True
+            failures.setdefault(last, "leaves a group open")
+            break
+    if last < 0:
         raise TexError(_broken_setup(before + "".join(pieces), run, style))
-    finished = len(digests) == 2 and not run.exceeded
+    finished = len(digests) == 2 and not open_formula and not run.exceeded
     if run.exceeded:
         failures[last] = f"over the limit of {run.exceeded}"
     elif not finished:
-        failures.setdefault(last, "ends the document, or leaves a group open")
+        failures.setdefault(last, "ends the document, or swallows what follows it")
     pages = _PAGES.search(run.output)
     return Typesetting(
         failures,
