@@ -48,6 +48,21 @@ def save(folder: pathlib.Path, model: TrainedModel) -> None:
     weights.save(folder / "weights.safetensors", model.params)
 
 
+def packaged() -> pathlib.Path:
+    """The folder of the weights that the package brings.
+
+    Raises:
+      Im2latexError: if it brings none.
+    """
+    folder = pathlib.Path(__file__).parent / "weights"
+    if not (folder / "model.json").is_file():
+        raise Im2latexError(
+            "this installation brings no trained weights: give the folder of a model or of a "
+            "training run (--checkpoint PATH, or Recognizer.load(path))"
+        )
+    return folder
+
+
 def load(path: str | os.PathLike[str]) -> TrainedModel:
     """Reads a model from its folder, or from the work directory of a training run.
 

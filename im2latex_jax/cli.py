@@ -1,0 +1,336 @@
+"""The command `im2latex`. Each subcommand has a function that adds its arguments, and a handler.
+
+Handlers import what they need themselves: JAX takes a second, and `im2latex --help` should not.
+Exit status: 0 done; 1 something could not be done (the reason on standard error); 2 wrong usage;
+130 interrupted.
+"""
+
+import argparse
+import glob
+import io
+import json
+import os
+import pathlib
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from im2latex_jax import __version__
+from im2latex_jax.errors import Im2latexError
+
+if TYPE_CHECKING:
+    from im2latex_jax.recognizer import Recognition, Recognizer
+
+PICTURE_SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".gif", ".bmp", ".dib", ".ppm", ".pgm"),
+    *(".pbm", ".jp2", ".avif"),
+)
+INTERRUPTED = 130
+BROKEN_PIPE = 141  # as a shell reports a program that SIGPIPE ended
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status."""
+    parsed = _parser().parse_args(arguments)
+    # Formulas are UTF-8 wherever the command runs. Bytes that are not (in file names, in lines)
+    # become lone surrogates, which pass through here and are refused where they matter.
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="surrogateescape")
+    try:
+        status = parsed.handler(parsed)
+        sys.stdout.flush()
+        return status
+    except Im2latexError as error:
+        _say(f"error: {error}")
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Python flushes standard output once more as it ends, which must not fail.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="im2latex", description="Reads pictures of formulas and writes their LaTeX."
+    )
+    parser.add_argument("--version", action="version", version=f"im2latex {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for add in (_add_predict, _add_evaluate, _add_normalize, _add_render):
+        add(commands)
+    return parser
+
+
+def _say(message: str) -> None:
+    """A line on standard error."""
+    print(f"im2latex: {' '.join(message.splitlines())}", file=sys.stderr, flush=True)
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive whole number")
+    return value
+
+
+# What `predict` and `evaluate` have in common.
+
+
+def _add_recognizer_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--checkpoint",
+        metavar="PATH",
+        help="folder of a model or of a training run; by default the weights of the package",
+    )
+    parser.add_argument(
+        "--batch-size", type=_positive, default=16, metavar="N", help="pictures read at a time"
+    )
+    parser.add_argument(
+        "--no-rescale",
+        action="store_true",
+        help="the writing has the network's size already (12pt at 100 dpi)",
+    )
+
+
+def _recognizer(parsed: argparse.Namespace) -> "Recognizer":
+    from im2latex_jax import compilation
+    from im2latex_jax.recognizer import Recognizer
+
+    compilation.enable_cache()
+    return Recognizer.load(
+        parsed.checkpoint, batch_size=parsed.batch_size, rescale=not parsed.no_rescale
+    )
+
+
+# im2latex predict
+
+
+def _add_predict(commands) -> None:
+    parser = commands.add_parser(
+        "predict",
+        help="read pictures",
+        description="Reads pictures of formulas and prints a line of LaTeX for each, in order. "
+        "The line of a picture that cannot be read is empty; the reason is on standard error.",
+    )
+    parser.add_argument(
+        "images",
+        nargs="+",
+        metavar="IMAGE",
+        help="a picture, a folder of pictures, a pattern such as 'scans/*.png', or - for a picture "
+        "on standard input",
+    )
+    _add_recognizer_arguments(parser)
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print a JSON object a line")
+    form.add_argument("--markdown", action="store_true", help="print Markdown with the pictures")
+    parser.set_defaults(handler=_predict)
+
+
+def _predict(parsed: argparse.Namespace) -> int:
+    recognizer = _recognizer(parsed)
+    pictures = list(_pictures(parsed.images))
+    failed = 0
+    answers = recognizer.stream(_opened(pictures))
+    for (name, problem), answer in zip(pictures, answers, strict=True):
+        error = problem or answer.error
+        print(_formatted(name, answer, error, parsed), flush=True)
+        if error is not None:
+            failed += 1
+            _say(f"error: {error}")
+        elif answer.note is not None:
+            _say(f"note: {answer.note}")
+    return 1 if failed else 0
+
+
+def _pictures(arguments: Sequence[str]) -> Iterator[tuple[str, str | None]]:
+    """Names of the pictures that the arguments stand for, or what is wrong with an argument."""
+    for argument in arguments:
+        path = pathlib.Path(argument)
+        if argument == "-" or not (path.is_dir() or glob.has_magic(argument)) or path.is_file():
+            yield argument, None
+            continue
+        if path.is_dir():
+            found = [
+                str(entry)
+                for entry in sorted(path.iterdir())
+                if entry.suffix.lower() in PICTURE_SUFFIXES
+            ]
+            problem = f"{argument}: no pictures in this folder"
+        else:
+            found = sorted(glob.glob(argument, recursive=True))
+            problem = f"{argument}: no file has a name like this"
+        if not found:
+            yield argument, problem
+        for name in found:
+            yield name, None
+
+
+def _opened(pictures: Iterable[tuple[str, str | None]]) -> Iterator[str | bytes]:
+    for name, problem in pictures:
+        if problem is not None:
+            yield b""  # keeps the place; the problem is reported instead
+        else:
+            yield sys.stdin.buffer.read() if name == "-" else name
+
+
+def _formatted(
+    name: str, answer: "Recognition", error: str | None, parsed: argparse.Namespace
+) -> str:
+    if parsed.json:
+        fields = {"image": name, "latex": answer.latex, "confidence": answer.confidence}
+        if error is not None:
+            fields["error"] = error
+        return json.dumps(fields, ensure_ascii=False)
+    if parsed.markdown:
+        body = f"$$\n{answer.latex}\n$$" if error is None else f"*{error}*"
+        return f"![{name}](<{name}>)\n\n{body}\n"
+    return answer.latex
+
+
+# im2latex evaluate
+
+
+def _add_evaluate(commands) -> None:
+    parser = commands.add_parser(
+        "evaluate",
+        help="measure how well pictures are read",
+        description="Reads pictures whose formulas are known, and prints how near it comes.",
+    )
+    parser.add_argument(
+        "pairs",
+        metavar="PAIRS.tsv",
+        help="'image path<TAB>formula' a line; paths are relative to this file",
+    )
+    _add_recognizer_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(handler=_evaluate)
+
+
+def _evaluate(parsed: argparse.Namespace) -> int:
+    import dataclasses
+
+    from tqdm import tqdm
+
+    from im2latex_jax import metrics
+
+    pairs = list(read_pairs(pathlib.Path(parsed.pairs)))
+    recognizer = _recognizer(parsed)
+    predictions, failed = [], 0
+    answers = recognizer.stream(path for path, _ in pairs)
+    for answer in tqdm(answers, total=len(pairs), unit="picture", disable=None):
+        predictions.append(answer.tokens)
+        if answer.error is not None:
+            failed += 1
+            _say(f"error: {answer.error}")
+    figures = dataclasses.asdict(metrics.compare(predictions, [truth for _, truth in pairs]))
+    if parsed.json:
+        print(json.dumps(figures))
+    else:
+        for name, value in figures.items():
+            print(f"{name:<26}{value:.4f}" if isinstance(value, float) else f"{name:<26}{value}")
+    if failed:
+        _say(f"{failed} of {len(pairs)} pictures could not be read, and count as wrong")
+    return 1 if failed else 0
+
+
+def read_pairs(path: pathlib.Path) -> Iterator[tuple[pathlib.Path, list[str]]]:
+    """Pictures and their formulas' tokens, of a file with `image path<TAB>formula` a line.
+
+    Raises:
+      Im2latexError: the file cannot be read, or a line is not of this form.
+    """
+    from im2latex_jax.latex import lexer
+
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise Im2latexError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise Im2latexError(f"{path}: is not UTF-8 text: {error.reason}") from error
+    if not any(line.strip() for line in lines):
+        raise Im2latexError(f"{path}: is empty: it should hold 'image path<TAB>formula' a line")
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        name, tab, formula = line.partition("\t")
+        if not tab or not name.strip():
+            raise Im2latexError(f"{path}:{number}: is not 'image path<TAB>formula'")
+        try:
+            tokens = lexer.tokenize(formula)
+        except lexer.LexError as error:
+            raise Im2latexError(f"{path}:{number}: {error}") from error
+        yield path.parent / name, tokens
+
+
+# im2latex normalize
+
+
+def _add_normalize(commands) -> None:
+    parser = commands.add_parser(
+        "normalize",
+        help="bring formulas to the normal form",
+        description="Reads formulas on standard input, one a line, and prints their normal form "
+        "(that of im2latex-100k), tokens separated by spaces. The line of a formula that cannot be "
+        "read is empty; the reason is on standard error.",
+    )
+    parser.add_argument(
+        "--canonical",
+        action="store_true",
+        help="also fold spellings that draw the same picture",
+    )
+    parser.set_defaults(handler=_normalize)
+
+
+def _normalize(parsed: argparse.Namespace) -> int:
+    from im2latex_jax.latex.normalizer import normalize_lines
+
+    results = normalize_lines(sys.stdin, canonical=parsed.canonical)
+    for number, (text, reason) in enumerate(results, start=1):
+        sys.stdout.write(f"{text}\n")
+        if reason is not None:
+            _say(f"line {number}: {reason}")
+    return 0
+
+
+# im2latex render
+
+
+def _add_render(commands) -> None:
+    parser = commands.add_parser(
+        "render",
+        help="draw formulas",
+        description="Draws each line of a file to DIR/NNNNNN.png, NNNNNN being the line's number "
+        "from 0, and writes DIR/index.tsv (image, formula) and DIR/rejected.tsv (line number, "
+        "reason). Started again, it goes on where it was interrupted.",
+    )
+    parser.add_argument("formulas", metavar="FORMULAS.txt", help="formulas, one a line")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for the pictures")
+    parser.add_argument("--engine", choices=("latex", "mathtext"), default="latex")
+    parser.add_argument("--dpi", type=_positive, default=100, help="pixels an inch")
+    parser.add_argument(
+        "--jobs", type=_positive, metavar="N", help="processes; by default all cores"
+    )
+    parser.set_defaults(handler=_render)
+
+
+def _render(parsed: argparse.Namespace) -> int:
+    from im2latex_jax.rendering.folder import render_to_folder
+
+    summary = render_to_folder(
+        parsed.formulas, parsed.out, engine=parsed.engine, dpi=parsed.dpi, jobs=parsed.jobs
+    )
+    if summary.remark is not None:
+        _say(f"note: {summary.remark}")
+    resumed = f", {summary.num_resumed} of them earlier" if summary.num_resumed else ""
+    rejected = f"; {summary.num_rejected} rejected, see {pathlib.Path(parsed.out, 'rejected.tsv')}"
+    _say(
+        f"{summary.num_drawn} of {summary.num_lines} formulas drawn{resumed}"
+        f"{rejected if summary.num_rejected else ''}"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,151 @@
+import concurrent.futures
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tiny_model
+from PIL import Image
+
+import im2latex_jax
+from im2latex_jax import images
+from im2latex_jax.errors import Im2latexError
+from im2latex_jax.recognizer import Recognizer, token_budget
+from im2latex_jax.rendering import mathtext
+
+FORMULAS = ("x", "x + y", r"\frac { x } { y }", r"x ^ { 2 } + y ^ { 2 } = 1", r"\alpha", "y")
+
+
+@pytest.fixture(scope="module")
+def recognizer() -> Recognizer:
+    return Recognizer(tiny_model.build(), batch_size=4)
+
+
+@pytest.fixture(scope="module")
+def pictures() -> list[np.ndarray]:
+    return [np.pad(mathtext.draw(f), 9, constant_values=255) for f in FORMULAS]
+
+
+def _same(one, other) -> bool:
+    return one.tokens == other.tokens and np.allclose(
+        one.probabilities, other.probabilities, atol=1e-4
+    )
+
+
+def test_importing_the_package_does_not_import_jax():
+    code = "import sys, im2latex_jax; assert 'jax' not in sys.modules; im2latex_jax.Recognizer.load"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert im2latex_jax.Recognizer is Recognizer
+    with pytest.raises(AttributeError, match="Recogniser"):
+        _ = im2latex_jax.Recogniser
+
+
+def test_without_a_model_the_error_says_what_to_give(tmp_path):
+    with pytest.raises(Im2latexError, match="no model here"):
+        Recognizer.load(tmp_path)
+    with pytest.raises(Im2latexError, match="batch_size"):
+        Recognizer(tiny_model.build(), batch_size=0)
+
+
+def test_a_saved_model_reads_the_same(recognizer, pictures, tmp_path):
+    loaded = Recognizer.load(tiny_model.save(tmp_path))
+    assert _same(loaded(pictures[1])[0], recognizer(pictures[1])[0])
+
+
+def test_batches_change_neither_answers_nor_order(recognizer, pictures):
+    together = recognizer(pictures)
+    assert len({tuple(answer.tokens) for answer in together}) > 2
+    for picture, answer in zip(pictures, together, strict=True):
+        assert _same(recognizer(picture)[0], answer)
+
+
+def test_all_kinds_of_sources_give_the_same_answer(recognizer, pictures, tmp_path):
+    path = tmp_path / "formula.png"
+    Image.fromarray(pictures[3]).save(path)
+    sources = [path, str(path), path.read_bytes(), Image.open(path), pictures[3]]
+    answers = recognizer(iter(sources))
+    with path.open("rb") as file:
+        answers += recognizer(file)
+    assert len(answers) == 6
+    assert all(_same(answer, answers[0]) for answer in answers)
+
+
+def test_broken_and_blank_pictures_keep_their_places(recognizer, pictures, tmp_path):
+    (tmp_path / "text.png").write_text("not a picture")
+    blank = np.full((40, 60), 255, np.uint8)
+    missing = tmp_path / "missing.png"
+    answers = recognizer([pictures[0], missing, blank, tmp_path / "text.png", pictures[1], None])
+    assert [answer.error is None for answer in answers] == [True, False, True, False, True, False]
+    assert str(missing) in answers[1].error and "\n" not in answers[1].error
+    assert (answers[2].latex, answers[2].confidence) == ("", 0.0)
+    assert "blank" in answers[2].note
+    assert answers[2].attention.size == 0
+    assert _same(answers[4], recognizer(pictures[1])[0])
+
+
+def test_of_an_animation_the_first_frame_is_read_and_the_note_says_so(
+    recognizer, pictures, tmp_path
+):
+    path = tmp_path / "two.gif"
+    frame = Image.fromarray(pictures[0])
+    frame.save(path, save_all=True, append_images=[Image.new("L", frame.size, 0)])
+    [answer] = recognizer(path)
+    assert "2 frames" in answer.note
+    assert _same(answer, recognizer(pictures[0])[0])
+
+
+def test_a_stream_yields_before_its_source_ends(recognizer, pictures):
+    taken = []
+
+    def endless():
+        while True:
+            taken.append(len(taken))
+            yield pictures[len(taken) % 2]
+
+    stream = recognizer.stream(endless(), batch_size=1)
+    next(stream)
+    assert len(taken) == 1
+    next(stream)
+    assert len(taken) == 2
+    batched = recognizer.stream(endless(), batch_size=2)
+    assert next(batched).error is None
+    batched.close()
+
+
+def test_threads_share_a_recognizer(recognizer, pictures):
+    alone = recognizer(pictures)
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        for answers in pool.map(lambda _: recognizer(pictures), range(4)):
+            assert all(map(_same, answers, alone))
+
+
+def test_an_unsure_scale_is_settled_by_confidence(pictures, monkeypatch):
+    model = tiny_model.build()
+    alone = [Recognizer(model, rescale=factor)(pictures[1])[0] for factor in (1.0, 1.5)]
+    means = [np.mean(np.log(answer.probabilities)) for answer in alone]
+    assert abs(means[0] - means[1]) > 1e-4
+    monkeypatch.setattr(images, "scale_candidates", lambda ink: [1.0, 1.5])
+    [answer] = Recognizer(model)(pictures[1])
+    assert _same(answer, alone[int(np.argmax(means))])
+
+
+def test_writing_too_large_for_the_network_is_shrunk_or_refused(recognizer):
+    wide = np.pad(mathtext.draw("x = y + " * 4 + "1"), 9, constant_values=255)
+    assert wide.shape[1] > 160
+    fixed = Recognizer(recognizer.model, rescale=False)
+    [shrunk] = fixed(wide)
+    assert shrunk.error is None and 150 <= shrunk.ink.shape[1] <= 160
+    [refused] = fixed(np.tile(wide, (1, 4)))
+    assert "reads up to 152 x 56" in refused.error
+
+
+def test_the_attention_covers_the_picture_for_each_token(recognizer, pictures):
+    [answer] = recognizer(pictures[3])
+    rows, columns = (-(-side // 8) for side in answer.ink.shape)
+    assert answer.attention.shape == (len(answer.tokens), rows, columns)
+    np.testing.assert_allclose(answer.attention.sum(axis=(1, 2)), 1, atol=1e-5)
+    assert answer.attention is answer.attention
+
+
+def test_the_token_budget_grows_with_the_picture():
+    assert 32 < token_budget(20, 20) < token_budget(20, 200) < token_budget(80, 200) < 300
