@@ -44,7 +44,7 @@ def make_eval_step(model: Im2Latex):
     @compilation.jit
     def eval_step(params, batch):
         inputs, targets = batch["tokens"][:, :-1], batch["tokens"][:, 1:]
-        logits = model.apply({"params": params}, batch["images"], batch["sizes"], inputs)
+        logits, _ = model.apply({"params": params}, batch["images"], batch["sizes"], inputs)
         loss = train_state.token_loss(logits, targets).sum()
         decoded, _ = decoding.greedy(
             model, params, batch["images"], batch["sizes"], targets.shape[1] + EXTRA_STEPS

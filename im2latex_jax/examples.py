@@ -32,7 +32,8 @@ class Examples:
     def load(self, number: int, epoch: int = 0) -> input_pipeline.Example:
         """Prepared ink [height, width] uint8 and token ids of example `number`."""
         record = self.split[number]
-        ink = images.prepare(record["image"])
+        # Stored pictures are black on white and cropped: what `images.prepare` makes of any picture.
+        ink = np.pad(255 - images.read(record["image"]), images.MARGIN)
         return ink, self.vocabulary.encode(lexer.tokenize(record["formula"]))
 
     def formula(self, number: int) -> list[str]:

@@ -159,6 +159,7 @@ def _train(experiment, workdir, checkpoints, eval_step, state, progress):
         experiment.model,
         experiment.optimizer,
         label_smoothing=config.label_smoothing,
+        counting_weight=config.counting_weight,
         ema_decay=config.optimizer.ema_decay,
     )
     num_steps = len(plan)

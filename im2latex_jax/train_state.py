@@ -65,21 +65,33 @@ def token_loss(logits: jax.Array, targets: jax.Array, smoothing: float = 0.0) ->
     return jnp.where(targets == PAD, 0.0, loss)
 
 
+def counting_loss(counts: jax.Array, targets: jax.Array) -> jax.Array:
+    """Negative log-likelihood of the true counts of the tokens under Poisson rates `counts`.
+
+    [B, V] and [B, T] to the sum over tokens and examples, without the constant log n!.
+    """
+    batch = jnp.arange(targets.shape[0])[:, None]
+    true = jnp.zeros_like(counts).at[batch, targets].add(1.0).at[:, PAD].set(0.0)
+    return (counts - true * jnp.log(counts + 1e-6)).sum()
+
+
 def make_train_step(
     model: Im2Latex,
     optimizer: optax.GradientTransformation,
     *,
     label_smoothing: float = 0.0,
+    counting_weight: float = 0.0,
     ema_decay: float = 0.0,
 ):
     """The jitted step: (state, batch) to (state, {loss, accuracy, gradient_norm}), state donated.
 
-    The loss is the mean over the batch's tokens that are not padding.
+    The loss is the mean over the batch's tokens that are not padding, of the cross-entropy and of
+    `counting_weight` times the counting loss; what is logged as "loss" is the cross-entropy.
     """
 
     def loss_fn(params, batch, key):
         inputs, targets = batch["tokens"][:, :-1], batch["tokens"][:, 1:]
-        logits = model.apply(
+        logits, counts = model.apply(
             {"params": params},
             batch["images"],
             batch["sizes"],
@@ -88,15 +100,18 @@ def make_train_step(
             rngs={"dropout": key},
         )
         real = targets != PAD
-        count = real.sum()
-        loss = token_loss(logits, targets, label_smoothing).sum() / count
-        accuracy = ((logits.argmax(axis=-1) == targets) & real).sum() / count
-        return loss, accuracy
+        num_tokens = real.sum()
+        loss = token_loss(logits, targets, label_smoothing).sum() / num_tokens
+        total = loss
+        if counting_weight:
+            total += counting_weight * counting_loss(counts, targets) / num_tokens
+        accuracy = ((logits.argmax(axis=-1) == targets) & real).sum() / num_tokens
+        return total, (loss, accuracy)
 
     @functools.partial(compilation.jit, donate_argnums=0)
     def train_step(state: TrainState, batch) -> tuple[TrainState, dict[str, jax.Array]]:
         key = jax.random.fold_in(state.key, state.step)
-        (loss, accuracy), gradients = jax.value_and_grad(loss_fn, has_aux=True)(
+        (_, (loss, accuracy)), gradients = jax.value_and_grad(loss_fn, has_aux=True)(
             state.params, batch, key
         )
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)

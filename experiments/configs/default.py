@@ -52,6 +52,7 @@ def get_config() -> ConfigDict:
     config.optimizer.clip_norm = 1.0  # 0: no clipping
     config.optimizer.ema_decay = 0.0  # of the parameters' moving average; 0: none
     config.label_smoothing = 0.0
+    config.counting_weight = 0.0  # of the auxiliary loss that counts the symbols; 0: off
 
     config.log_every = 50  # steps
     config.eval_every = 500

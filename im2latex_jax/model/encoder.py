@@ -15,6 +15,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+# Of the layer norms. Blank paper has no variance at all: the usual 1e-6 would multiply its gradient
+# by a thousand at every norm.
+EPSILON = 0.01
+
 
 def space_to_depth(x_BxHxWxC: jax.Array, stride: tuple[int, int]) -> jax.Array:
     """Folds blocks of `stride` cells into channels: [B, H, W, C] to [B, H/sh, W/sw, sh*sw*C]."""
@@ -118,10 +122,10 @@ class Encoder(nn.Module):
                 x = nn.Conv(features, (3, 3), dtype=self.dtype)(x * mask)
             else:
                 x = nn.Dense(features, dtype=self.dtype)(x * mask)
-            x = nn.LayerNorm(dtype=self.dtype)(x)
+            x = nn.LayerNorm(EPSILON, dtype=self.dtype)(x)
             for _ in range(blocks):
                 x = ResidualBlock(dtype=self.dtype)(x, mask)
-        x = nn.LayerNorm(dtype=self.dtype)(x)
+        x = nn.LayerNorm(EPSILON, dtype=self.dtype)(x)
         batch, height, width, channels = x.shape
         x = (x + positions_2d(height, width, channels).astype(self.dtype)) * mask
         x = x.reshape(batch, height * width, channels)

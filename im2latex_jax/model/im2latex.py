@@ -20,6 +20,11 @@ class Im2Latex(nn.Module):
     encoder: Encoder
     decoder: Decoder
 
+    def setup(self):
+        # a symbol is somewhere in a few of a hundred cells: start from there
+        few = nn.initializers.constant(-5.0)
+        self.count = nn.Dense(self.decoder.vocabulary_size, bias_init=few, dtype=jnp.float32)
+
     def __call__(
         self,
         images_BxHxWx1: jax.Array,
@@ -27,8 +32,12 @@ class Im2Latex(nn.Module):
         tokens_BxT: jax.Array,
         *,
         train: bool = False,
-    ) -> jax.Array:
-        """Logits [B, T, V], float32, of the token after each of `tokens`; `tokens[:, 0]` is <bos>.
+    ) -> tuple[jax.Array, jax.Array]:
+        """Logits of the next tokens, and how often each token is expected in the formula.
+
+        The counts are an auxiliary task for training: a density over the grid for each token, summed
+        (Li et al. 2022, "When Counting Meets HMER"). It teaches the encoder the symbols before the
+        attention has learned where to look. Decoding does not use it.
 
         Args:
           images_BxHxWx1: uint8 ink (0 paper, 255 ink), H and W multiples of the encoder's stride,
@@ -36,9 +45,14 @@ class Im2Latex(nn.Module):
           sizes_Bx2: int32 height and width of each picture in pixels.
           tokens_BxT: int32.
           train: whether dropout is on (needs the rng "dropout").
+
+        Returns:
+          Logits [B, T, V], float32, of the token after each of `tokens`; `tokens[:, 0]` is <bos>.
+          Counts [B, V], float32, above 0.
         """
         memory, mask = self.encoder(images_BxHxWx1, sizes_Bx2, train=train)
-        return self.decoder(memory, mask, tokens_BxT, train=train)
+        counts = (nn.softplus(self.count(memory)) * mask[..., None]).sum(axis=1)
+        return self.decoder(memory, mask, tokens_BxT, train=train), counts
 
     def start(self, images_BxHxWx1: jax.Array, sizes_Bx2: jax.Array):
         """Encodes pictures for decoding: see `Decoder.start`."""

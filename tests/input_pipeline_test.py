@@ -1,0 +1,175 @@
+"""Buckets, plans, and batches."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from im2latex_jax import input_pipeline
+from im2latex_jax.errors import Im2latexError
+from im2latex_jax.input_pipeline import Bucket, BatchSource, EvaluationPlan, Sizes, TrainingPlan
+
+
+def random_sizes(count=500, seed=0):
+    rng = np.random.default_rng(seed)
+    widths = rng.integers(20, 300, count)
+    return Sizes(rng.integers(10, 60, count), widths, widths // 10 + rng.integers(1, 8, count))
+
+
+def load(number, epoch):
+    """A picture and a caption that tell their number."""
+    height, width = 4 + number % 5, 6 + number % 7
+    return np.full((height, width), number % 255 + 1, np.uint8), [4 + number % 3] * (number % 4)
+
+
+def toy_sizes(count):
+    examples = [load(number, 0) for number in range(count)]
+    return Sizes(
+        np.asarray([ink.shape[0] for ink, _ in examples]),
+        np.asarray([ink.shape[1] for ink, _ in examples]),
+        np.asarray([len(caption) + 1 for _, caption in examples]),
+    )
+
+
+def toy_plan(count=50, **changes):
+    sizes = toy_sizes(count)
+    buckets = [Bucket(8, 8, 4), Bucket(8, 16, 8)]
+    settings = {"batch_size": 8, "num_epochs": 3, "seed": 1} | changes
+    return TrainingPlan(
+        buckets, input_pipeline.assign(buckets, sizes), sizes.lengths, **settings
+    )
+
+
+def test_buckets_hold_everything_and_more_of_them_pad_less():
+    sizes = random_sizes()
+    shares = []
+    for count in (1, 3, 6):
+        buckets = input_pipeline.plan_buckets(sizes, count)
+        assert 1 <= len(buckets) <= count
+        assert all(b.height % 16 == b.width % 32 == b.length % 8 == 0 for b in buckets)
+        assignment = input_pipeline.assign(buckets, sizes)
+        assert assignment.min() >= 0
+        shapes = np.asarray([(b.height, b.width, b.length) for b in buckets])
+        assert np.all(sizes.stack() <= shapes[assignment])
+        shares.append(input_pipeline.padding_share(buckets, assignment, sizes))
+    assert shares[0] > shares[1] > shares[2]
+    assert shares[2] < 0.45
+
+
+def test_padding_share_is_the_mean_of_area_and_steps():
+    sizes = Sizes(np.asarray([10]), np.asarray([10]), np.asarray([5]))
+    share = input_pipeline.padding_share([Bucket(20, 10, 20)], np.asarray([0]), sizes)
+    assert share == pytest.approx(1 - (0.5 + 0.25) / 2)
+
+
+def test_what_fits_no_bucket_is_left_out():
+    sizes = Sizes(np.asarray([10, 99]), np.asarray([10, 10]), np.asarray([5, 5]))
+    np.testing.assert_array_equal(
+        input_pipeline.assign([Bucket(16, 32, 8)], sizes), [0, -1]
+    )
+
+
+def test_every_example_is_seen_in_every_epoch_and_the_order_changes():
+    plan = toy_plan()
+    epochs = []
+    for epoch in range(3):
+        start = plan.epoch_ends[epoch - 1] if epoch else 0
+        steps = range(start, plan.epoch_ends[epoch])
+        assert all(plan.epoch_of(step) == epoch for step in steps)
+        epochs.append(np.concatenate([plan[step][1] for step in steps]))
+        assert set(epochs[-1]) == set(range(50))
+    assert not np.array_equal(epochs[0], epochs[1])
+
+
+def test_the_plan_is_a_function_of_its_seed():
+    def ids(plan):
+        return np.stack([plan[step][1] for step in range(len(plan))])
+
+    np.testing.assert_array_equal(ids(toy_plan()), ids(toy_plan()))
+    assert not np.array_equal(ids(toy_plan()), ids(toy_plan(seed=2)))
+
+
+def test_the_curriculum_begins_with_short_captions():
+    plan = toy_plan(curriculum=input_pipeline.Curriculum(epochs=1, length=2))
+    seen = [set(plan[step][1]) for step in range(len(plan))]
+    first = set().union(*seen[: plan.epoch_ends[0]])
+    assert first == {n for n in range(50) if n % 4 + 1 <= 2}
+    assert set().union(*seen[plan.epoch_ends[0] :]) == set(range(50))
+
+
+def test_a_batch_holds_pictures_and_captions_at_their_places():
+    plan = toy_plan()
+    batch = BatchSource(plan, load)[3]
+    bucket, ids = plan[3]
+    np.testing.assert_array_equal(batch["ids"], ids)
+    assert batch["images"].shape == (8, bucket.height, bucket.width, 1)
+    assert batch["tokens"].shape == (8, bucket.length + 1)
+    for row, number in enumerate(ids):
+        ink, caption = load(number, 0)
+        height, width = ink.shape
+        np.testing.assert_array_equal(batch["sizes"][row], ink.shape)
+        np.testing.assert_array_equal(batch["images"][row, :height, :width, 0], ink)
+        assert batch["images"][row].sum() == ink.sum()
+        expected = [1, *caption, 2]
+        assert batch["tokens"][row].tolist() == expected + [0] * (bucket.length + 1 - len(expected))
+
+
+def test_evaluation_sees_every_example_once_and_fills_up():
+    sizes = toy_sizes(13)
+    buckets = [Bucket(8, 8, 4), Bucket(8, 16, 8)]
+    plan = EvaluationPlan(buckets, input_pipeline.assign(buckets, sizes), 4)
+    source = BatchSource(plan, load)
+    batches = [source[step] for step in range(len(source))]
+    ids = np.concatenate([batch["ids"] for batch in batches])
+    assert sorted(ids[ids >= 0]) == list(range(13))
+    for batch in batches:
+        filler = batch["ids"] < 0
+        assert np.all(batch["tokens"][filler] == 0)
+        assert np.all(batch["images"][filler] == 0)
+        assert np.all(batch["sizes"][filler] == 1)
+
+
+def same(first, second):
+    assert len(first) == len(second)
+    for a, b in zip(first, second, strict=True):
+        assert a.keys() == b.keys()
+        for name in a:
+            np.testing.assert_array_equal(a[name], b[name])
+
+
+def test_starting_later_goes_on_with_the_very_next_batch():
+    whole = list(input_pipeline.batches(BatchSource(toy_plan(), load)))
+    rest = list(input_pipeline.batches(BatchSource(toy_plan(), load, start=7)))
+    assert len(whole) == len(toy_plan())
+    same(whole[7:], rest)
+    assert list(input_pipeline.batches(BatchSource(toy_plan(), load, start=len(whole)))) == []
+
+
+@pytest.mark.slow
+def test_worker_processes_give_the_same_batches():
+    threads = list(input_pipeline.batches(BatchSource(toy_plan(), load)))
+    workers = list(input_pipeline.batches(BatchSource(toy_plan(), load), num_workers=2))
+    same(threads, workers)
+
+
+def test_hosts_share_a_batch():
+    plan = toy_plan()
+    parts = [BatchSource(plan, load, host=host, num_hosts=2) for host in range(2)]
+    whole = BatchSource(plan, load)
+    for step in range(4):
+        joined = {
+            name: np.concatenate([part[step][name] for part in parts]) for name in whole[step]
+        }
+        same([whole[step]], [joined])
+
+
+def test_a_batch_size_that_hosts_cannot_share_is_refused():
+    with pytest.raises(Im2latexError, match="batch_size 8 does not divide by 3 hosts"):
+        BatchSource(toy_plan(), load, num_hosts=3)
+
+
+def test_batches_come_in_order_from_threads():
+    source = BatchSource(toy_plan(), load)
+    ahead = input_pipeline.batches(source, num_threads=4)
+    for step, batch in enumerate(itertools.islice(ahead, 10)):
+        np.testing.assert_array_equal(batch["ids"], source[step]["ids"])
