@@ -168,9 +168,8 @@ FAITHFULNESS_KINDS: Kinds = (
         lambda raw, theirs, ours: re.search(r"\\(ensuremath|text\w+) \}", theirs) is not None,
     ),
     (r"\limits or \nolimits that shows", lambda raw, theirs, ours: "limits" in ours),
-    (r"\dfrac in text style", lambda raw, theirs, ours: r"\dfrac" in ours),
     ("text that holds math", lambda raw, theirs, ours: is_text(ours) and "$" in raw),
-    ("text with signs that math sets otherwise", lambda raw, theirs, ours: is_text(ours)),
+    ("text that math sets otherwise", lambda raw, theirs, ours: is_text(ours)),
     (
         "prime before a superscript, which they lose",
         lambda raw, theirs, ours: r"\prime" in ours and r"\prime" not in theirs,
@@ -198,7 +197,7 @@ IDEMPOTENCY_KINDS: Kinds = (
 )
 PICTURE_KINDS: Kinds = (
     ("text (kerning, italic correction)", lambda raw, _, form: is_text(raw)),
-    (r"\tfrac", lambda raw, _, form: r"\tfrac" in raw),
+    (r"\tfrac or \dfrac", lambda raw, _, form: re.search(r"\\[td]frac", raw) is not None),
     (r"\limsup or \liminf", lambda raw, _, form: re.search(r"\\lim(sup|inf)", raw) is not None),
     (
         "space dropped at the beginning (rounding of what follows)",

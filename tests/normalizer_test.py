@@ -29,7 +29,6 @@ from im2latex_jax.latex.normalizer import (
         (r"{a+1 \over b}", r"{ \frac { a + 1 } { b } }"),
         (r"n\choose k", r"\binom { n } { k }"),
         (r"\dfrac{a}{b}\tfrac12", r"\frac { a } { b } \frac 1 2"),
-        (r"\frac{\dfrac{a}{b}}c", r"\frac { \dfrac { a } { b } } c"),
         (r"\sqrt[3]{x}", r"\sqrt [ 3 ] { x }"),
         (r"\hat x\bar{y}", r"\hat { x } \bar { y }"),
         (r"\overline{z}\overline z", r"\overline { { z } } \overline { z }"),
@@ -38,7 +37,8 @@ from im2latex_jax.latex.normalizer import (
         (r"\sin x", r"\operatorname { s i n } x"),
         (r"\lim_{n}", r"\operatorname* { l i m } _ { n }"),
         (r"\sum\limits_i\int\limits_a", r"\sum _ { i } \int \limits _ { a }"),
-        (r"\frac{\sum\limits_i}{2}", r"\frac { \sum \limits _ { i } } { 2 }"),
+        (r"\sum\nolimits_i", r"\sum \nolimits _ { i }"),
+        (r"\frac{\sum\nolimits_i}{2}", r"\frac { \sum _ { i } } { 2 }"),
         # Fonts and text.
         (r"{\rm eff}_{\rm x}", r"\mathrm { e f f } _ { \mathrm { x } }"),
         (r"a {\cal L}{\bf x}\Bbb R", r"a { \cal L } { \bf x } \mathbb R"),
@@ -46,6 +46,7 @@ from im2latex_jax.latex.normalizer import (
         (r"\text{for all }x", r"\mathrm { f o r ~ a l l ~ } x"),
         (r"\text{non-zero $x_1$}", r"\text { n o n - z e r o ~ $ x _ { 1 } $ }"),
         (r"\mbox{\bf a b. c, d}", r"\mbox { \bf a ~ b . \space c , \space d }"),
+        (r"\text{if }x", r"\text { i f ~ } x"),
         (r"\textrm{a b}", r"\textrm { a b }"),
         # Delimiters.
         (r"\left ( x \right .", r"\left( x \right."),

@@ -13,6 +13,7 @@ from im2latex_jax.latex.unicode_math import UnsupportedCharacterError, to_latex
         ("f′(x″)", "f'(x'')"),
         ("x²₁", "x^{2}_{1}"),
         ("ℝ𝒜𝔤𝐱𝑦", r"\mathbb{R}\mathcal{A}\mathfrak{g}\mathbf{x}y"),
+        ("\N{OHM SIGN}", r"\Omega "),
         ("a\u00a0b\u200b", "a~b"),
     ],
 )

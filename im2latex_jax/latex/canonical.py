@@ -219,7 +219,8 @@ def _is_removable(items: list[_Item], scripted: bool) -> bool:
     head = items[0]
     if scripted:
         # TeX itself takes the braces away from a single letter in a font.
-        return len(items) == 2 and head in _FONTS and _is_letter(items[1])
+        font = isinstance(head, str) and head in _FONTS
+        return font and len(items) == 2 and _is_letter(items[1])
     if isinstance(head, _Group):
         return len(items) == 1 and head.begin == "{"
     if _is_letter(head):

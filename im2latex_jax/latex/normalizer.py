@@ -3,9 +3,9 @@ r"""Raw LaTeX math to the normal form of im2latex-100k (Deng et al. 2017).
 The data set's normal form is what a modified KaTeX printed after parsing; no library gives it. So
 this is a recursive-descent parser over the project's lexer that writes the normal form's tokens
 while it reads. pylatexenc was weighed and left aside: its tree keeps what the normal form folds
-(infix `\over`, `\rm` switches, primes and script order) as flat lists of nodes, so that the same
-parser would have to run over its nodes, and its walker alone is slower than the whole budget of
-half a millisecond a formula.
+(infix `\over`, `\rm` switches, primes, scripts) as flat lists of nodes, so that the same parser
+would have to run over them, and its walker alone reads 1,200 of the reference formulas a second on
+a core that normalizes 10,000.
 
 What the form does:
 
@@ -18,23 +18,24 @@ What the form does:
 - `{\rm x}` becomes `\mathrm { x }`, `\over` and `\choose` become `\frac` and `\binom`, `pmatrix`
   becomes `\left( \begin{matrix} ... \end{matrix} \right)`; each cell is braced, each row ends in
   `\\`.
-- Text (`\text`, `\mbox`, `\hbox`) becomes `\mathrm` with `~` for its blanks, unless it holds math,
-  hyphens, quotes or commands, which would look different: then it stays what it was, with `~` and
-  `\space` (after punctuation) for its blanks. The other text commands (`\textrm`, `\textbf` ...)
-  lose their blanks, as in the data set.
+- Text (`\text`, `\mbox`, `\hbox`) becomes `\mathrm` with `~` for its blanks where that looks the
+  same. Text that holds math, hyphens, commas, quotes, or words in f, v or w (whose italic
+  correction math adds) stays what it was, with `~` and (after punctuation) `\space` for its blanks.
+  The other text commands (`\textrm`, `\textbf` ...) lose their blanks, as in the data set.
 - Comments and labels are removed. A `%` that begins the formula is taken off instead: it would
   leave nothing.
 - Spacing: every spacing command (`\,` `\:` `\;` `\!` `\ ` `~` `\quad` `\qquad` `\hspace`) is kept
   as it is, because the picture shows it; `\>` is spelled `\:` and `\hskip` `\hspace`. Blanks of the
   source are dropped in math. `\\` outside an environment is the data set's `\,`; a row without
   anything in it is dropped.
-- `\tfrac` is `\frac`, and `\dfrac` is `\frac` in display style, where they look the same.
+- `\dfrac` and `\tfrac` are `\frac`; `\limits` is dropped behind operators that take limits in
+  display style by themselves.
 
-Where the data set's script spoils the picture otherwise, this normalizer does not follow it. It
-keeps `\dfrac`, `\limits` and `\nolimits` where the current style makes them visible (the formula is
-taken to be displayed), a prime before a superscript, `cases` without a second brace, the index of
-`\sqrt`, the rows of `\substack`, the extra space of `\\[1ex]`, what follows `\%`, arguments of
-commands in scripts, and text as said above.
+Where the data set's script spoils the picture otherwise, this normalizer does not follow it: it
+keeps `\int \limits`, `\sum \nolimits` where it shows (the formula is taken to be displayed), a
+prime before a superscript, `cases` without a second brace, the index of `\sqrt`, the rows of
+`\substack`, the extra space of `\\[1ex]`, what follows `\%`, arguments of commands in scripts, and
+text as said above.
 
 A formula whose tokens are already separated by single spaces is taken to be in the normal form's
 dialect: a cell's braces and those of `\overline { x }` are then the form's own, so that normalizing
@@ -107,7 +108,11 @@ TEXT_COMMANDS = _TEXT_TO_MATHRM | _words(
     "\\textsc \\emph \\fbox"
 )
 # Text of these characters, letters and digits looks the same in \mathrm, where `~` is its space.
-_PLAIN_IN_MATHRM = frozenset((*"~.()[]!?@{}", "\\", "\\,", "\\&", "\\_", "\\%", "\\space"))
+_PLAIN_IN_MATHRM = (
+    frozenset((*"~.()[]!?@{}", "\\", "\\,", "\\&", "\\_", "\\%", "\\space")) | TEXT_COMMANDS
+)
+# Math adds the italic correction behind these letters, at a word's end.
+_ITALIC_WORD_END = re.compile("[fvw](~|$)")
 # A source blank in text: `\space` after punctuation, where TeX may widen it, else `~`.
 _BLANKS = frozenset(("~", "\\space"))
 
@@ -143,7 +148,7 @@ _ENVIRONMENTS = {
     **{name: ("matrix", _TEXT) for name in _FENCES},
 }
 # Plain TeX's matrices, `\matrix{a & b \cr c & d}`, and the environments that replace them.
-_PLAIN_TEX_MATRICES = {"\\matrix": "matrix", "\\pmatrix": "pmatrix", "\\cases": "cases"}
+_PLAIN_TEX_MATRICES = {"\\matrix": "matrix", "\\pmatrix": "pmatrix"}
 # AMS-TeX's environments, `\aligned ... \endaligned`.
 _AMS_TEX_BORDERS = {
     f"\\{end}{name}": f"\\{end or 'begin'}{{{name}}}"
@@ -411,10 +416,7 @@ class _Parser:
 
     def _fraction(self, token: str) -> list[str]:
         outer = self._style
-        written = FRACTIONS[token]
-        if token[1] == "d" and outer != _DISPLAY:
-            written = token
-        normal = [written]
+        normal = [FRACTIONS[token]]
         if token == "\\cfrac" and self._tokens[self._position] == "[":
             normal += self._optional_argument()
         self._style = _DISPLAY if token == "\\cfrac" else self._fraction_style(token)
@@ -574,8 +576,12 @@ class _Parser:
                 break
         normal = list(nucleus)
         if limits:
-            has_limits = nucleus[0] in _LIMIT_OPERATORS and self._style == _DISPLAY
-            if has_limits != (limits == "\\limits"):
+            takes_limits = nucleus[0] in _LIMIT_OPERATORS
+            if limits == "\\limits":
+                shows = not takes_limits
+            else:
+                shows = takes_limits and self._style == _DISPLAY
+            if shows:
                 normal.append(limits)
         if sub is not None:
             normal += ["_", *sub]
@@ -773,7 +779,7 @@ class _Parser:
             return [command, "{", *content, "}"]
         if command not in _TEXT_TO_MATHRM:
             content = [token for token in content if token not in _BLANKS]
-        elif all(token in _PLAIN_IN_MATHRM or token.isalnum() for token in content):
+        elif _is_plain_in_mathrm(content):
             command = "\\mathrm"
             content = ["~" if token in _BLANKS else token for token in content]
         return [command, "{", *content, "}"]
@@ -891,6 +897,12 @@ def _border(token: str) -> str:
     r"""The control word of a compound such as `\left(` or `\end{array}`; "" for other tokens."""
     found = _BORDER.match(token)
     return found[1] if found else ""
+
+
+def _is_plain_in_mathrm(content: list[str]) -> bool:
+    if _ITALIC_WORD_END.search("".join(content)):
+        return False
+    return all(token in _PLAIN_IN_MATHRM or token.isalnum() for token in content)
 
 
 def _skips_space(token: str) -> bool:

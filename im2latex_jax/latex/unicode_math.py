@@ -85,6 +85,8 @@ def _character(character: str, position: int) -> str:
         return f"\\{command} "
     name = unicodedata.name(character, "")
     decomposition = unicodedata.decomposition(character).split()
+    if len(decomposition) == 1:  # the same character under another number, such as the ohm sign
+        return _character(chr(int(decomposition[0], 16)), position)
     if len(decomposition) == 2 and decomposition[0] in ("<super>", "<sub>"):
         base = chr(int(decomposition[1], 16))
         mark = _SCRIPTS[decomposition[0].strip("<>")]
