@@ -124,12 +124,17 @@ def test_hostile_formulas_are_reported_and_the_others_drawn(tmp_path):
 
 
 @needs_tex
-def test_many_formulas_in_one_document_share_no_font_slots():
-    alphabets = ["mathsf", "mathtt", "mathit", "mathbf", "mathfrak", "mathscr", "mathbb"]
-    formulas = [rf"\{name}{{Q}}" for name in alphabets] + [r"\boldsymbol{\mathsf{Q}}"]
-    alone = [next(iter(render_formulas([formula]))).png for formula in formulas[-2:]]
+@pytest.mark.parametrize("bold", [False, True])
+def test_fonts_do_not_depend_on_the_formulas_before(bold):
+    names = ["mathbf", "mathit", "mathtt", "mathfrak", "mathscr", "mathbb", "mathsf", "boldsymbol"]
+    formulas = [rf"\widehat{{\{name}{{Q}}}}_{{{{\{name} m}}}}" for name in names]
+    style = RenderStyle(bold=bold)
 
-    assert [result.png for result in render_formulas(formulas)][-2:] == alone
+    together = [result.png for result in render_formulas(formulas, style)]
+    backwards = [result.png for result in render_formulas(formulas[::-1], style)][::-1]
+
+    assert together == backwards
+    assert len(set(together)) == len(names)
 
 
 @needs_tex

@@ -8,7 +8,7 @@ from im2latex_jax.errors import Im2latexError
 POINT_SIZES = (10, 11, 12)
 MIN_DPI, MAX_DPI = 30, 1200
 # A few resolutions rather than any number: formulas of one resolution are drawn in one go.
-RANDOM_DPIS = (80, 90, 100, 110, 120, 140, 160, 180, 200, 240, 300)
+RANDOM_DPIS = (80, 100, 120, 150, 200, 300)
 
 
 class StyleError(Im2latexError):
@@ -38,7 +38,6 @@ FAMILIES = {
     ),
     "stix": Family(r"\usepackage[T1]{fontenc}\usepackage{stix}", "texlive-fonts-extra"),
     "kepler": Family(r"\usepackage{kpfonts}", "texlive-fonts-extra"),
-    "charter": Family(r"\usepackage[charter]{mathdesign}", "texlive-fonts-extra"),
     "new-century": Family(r"\usepackage{fouriernc}", "texlive-fonts-extra"),
     "libertine": Family(
         r"\usepackage{libertine}\usepackage{libertinust1math}", "texlive-fonts-extra"
@@ -46,7 +45,6 @@ FAMILIES = {
     "antykwa": Family(r"\usepackage[math]{anttor}", "texlive-fonts-extra"),
     "sans-cm": Family(r"\usepackage{cmbright}", "texlive-fonts-extra"),
     "sans-arev": Family(r"\usepackage{arev}", "texlive-fonts-extra"),
-    "sans-iwona": Family(r"\usepackage[math]{iwona}", "texlive-fonts-extra"),
 }
 
 

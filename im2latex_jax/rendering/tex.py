@@ -22,7 +22,7 @@ from im2latex_jax.rendering.styles import RenderStyle
 BATCH_SIZE = 500
 # Formulas in a window are sorted by document; a window is wide enough for full batches all the
 # same when every formula has a style of its own, and bounds the pictures held in memory.
-WINDOW = 16_000
+WINDOW = 20_000
 
 
 @dataclasses.dataclass(frozen=True)

@@ -25,7 +25,7 @@ _PREAMBLE = r"""\documentclass[%(point_size)dpt]{article}
 \usepackage{amsmath,amssymb,mathrsfs}
 %(family)s
 \makeatletter
-\setcounter{localmathalphabets}{8}
+\setcounter{localmathalphabets}{0}
 \nofiles
 \hfuzz\maxdimen \vfuzz\maxdimen \hbadness\@M \vbadness\@M
 %% These warn when they are first used, and then redefine themselves for the rest of the document.
@@ -54,6 +54,11 @@ _PREAMBLE = r"""\documentclass[%(point_size)dpt]{article}
 \begin{document}
 \makeatletter
 \let\label\@gobble
+%% TeX has room for 16 math fonts, given out when first asked for. All are asked for here, in a fixed
+%% order, so that it does not depend on the formulas before it which fonts a formula finds.
+\def\im@alphabets{\mathrm{}\mathcal{}\mathbb{}\mathbf{}\mathit{}\mathsf{}\mathfrak{}\mathscr{}%%
+  \mathtt{}}
+\setbox\z@\hbox{$\im@alphabets$\boldmath$\im@alphabets$}
 \im@state
 \makeatother
 """
