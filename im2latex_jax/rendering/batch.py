@@ -29,7 +29,7 @@ def draw_batch(
       formulas: LaTeX math without delimiters.
       styles: of each formula.
       folder: an empty folder to work in.
-      seconds: processor time that one run of a program may take, beside 20 (latex) or 40 (dvipng)
+      seconds: processor time that one run of a program may take, beside 10 (latex) or 20 (dvipng)
         milliseconds a formula, which is over ten times what they need.
 
     Raises:
@@ -41,7 +41,7 @@ def draw_batch(
             [formulas[number] for number in numbers],
             [styles[number] for number in numbers],
             folder,
-            seconds + len(numbers) // 50,
+            seconds + len(numbers) // 100,
         )
 
     drawings: dict[int, Drawing] = {}
@@ -86,6 +86,6 @@ def _rasterize(
     drawings = {}
     for dpi in sorted(set(dpis)):
         pages = [page for page, of_page in enumerate(dpis, start=1) if of_page == dpi]
-        for page, drawing in draw_pages(DVI, pages, dpi, folder, seconds + len(pages) // 25):
+        for page, drawing in draw_pages(DVI, pages, dpi, folder, seconds + len(pages) // 50):
             drawings[numbers[page - 1]] = drawing
     return drawings

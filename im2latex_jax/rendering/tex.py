@@ -19,7 +19,8 @@ from im2latex_jax.rendering.formula_check import refusal
 from im2latex_jax.rendering.rasterizing import Drawing
 from im2latex_jax.rendering.styles import RenderStyle
 
-BATCH_SIZE = 500
+# A run of latex or dvipng takes as long to start as to do some hundred formulas.
+BATCH_SIZE = 1000
 # Formulas in a window are sorted by document; a window is wide enough for full batches all the
 # same when every formula has a style of its own, and bounds the pictures held in memory.
 WINDOW = 20_000

@@ -54,7 +54,7 @@ _PREAMBLE = r"""\documentclass[%(point_size)dpt]{article}
 \begin{document}
 \makeatletter
 \let\label\@gobble
-%% TeX has room for 16 math fonts, given out when first asked for. All are asked for here, in a fixed
+%% TeX has room for 16 math fonts, given out when first asked for. All are asked for here, in one
 %% order, so that it does not depend on the formulas before it which fonts a formula finds.
 \def\im@alphabets{\mathrm{}\mathcal{}\mathbb{}\mathbf{}\mathit{}\mathsf{}\mathfrak{}\mathscr{}%%
   \mathtt{}}
