@@ -38,7 +38,6 @@ from im2latex_jax.latex.normalizer import (
         (r"\lim_{n}", r"\operatorname* { l i m } _ { n }"),
         (r"\sum\limits_i\int\limits_a", r"\sum _ { i } \int \limits _ { a }"),
         (r"\sum\nolimits_i", r"\sum \nolimits _ { i }"),
-        (r"\frac{\sum\nolimits_i}{2}", r"\frac { \sum _ { i } } { 2 }"),
         # Fonts and text.
         (r"{\rm eff}_{\rm x}", r"\mathrm { e f f } _ { \mathrm { x } }"),
         (r"a {\cal L}{\bf x}\Bbb R", r"a { \cal L } { \bf x } \mathbb R"),

@@ -32,10 +32,9 @@ What the form does:
   display style by themselves.
 
 Where the data set's script spoils the picture otherwise, this normalizer does not follow it: it
-keeps `\int \limits`, `\sum \nolimits` where it shows (the formula is taken to be displayed), a
-prime before a superscript, `cases` without a second brace, the index of `\sqrt`, the rows of
-`\substack`, the extra space of `\\[1ex]`, what follows `\%`, arguments of commands in scripts, and
-text as said above.
+keeps `\int \limits`, `\sum \nolimits`, a prime before a superscript, `cases` without a second
+brace, the index of `\sqrt`, the rows of `\substack`, the extra space of `\\[1ex]`, what follows
+`\%`, arguments of commands in scripts, and text as said above.
 
 A formula whose tokens are already separated by single spaces is taken to be in the normal form's
 dialect: a cell's braces and those of `\overline { x }` are then the form's own, so that normalizing
@@ -51,8 +50,6 @@ from im2latex_jax.latex.unicode_math import UnsupportedCharacterError, to_latex
 
 MAX_CHARACTERS = 20_000
 MAX_DEPTH = 60
-
-_DISPLAY, _TEXT, _SCRIPT = range(3)
 
 
 def _words(names: str) -> frozenset[str]:
@@ -116,13 +113,6 @@ _ITALIC_WORD_END = re.compile("[fvw](~|$)")
 # A source blank in text: `\space` after punctuation, where TeX may widen it, else `~`.
 _BLANKS = frozenset(("~", "\\space"))
 
-_STYLES = {
-    "\\displaystyle": _DISPLAY,
-    "\\textstyle": _TEXT,
-    "\\scriptstyle": _SCRIPT,
-    "\\scriptscriptstyle": _SCRIPT,
-}
-
 _FENCES = {
     "pmatrix": ("\\left(", "\\right)"),
     "bmatrix": ("\\left[", "\\right]"),
@@ -130,22 +120,22 @@ _FENCES = {
     "vmatrix": ("\\left|", "\\right|"),
     "Vmatrix": ("\\left\\Vert", "\\right\\Vert"),
 }
-# Environment of the source -> (environment written, style of its cells).
+# Environment of the source -> environment written.
 _ENVIRONMENTS = {
-    "array": ("array", _TEXT),
-    "tabular": ("tabular", _TEXT),
-    "subarray": ("subarray", _SCRIPT),
-    "matrix": ("matrix", _TEXT),
-    "smallmatrix": ("smallmatrix", _SCRIPT),
-    "cases": ("cases", _TEXT),
-    "aligned": ("aligned", _DISPLAY),
-    "alignedat": ("alignedat", _DISPLAY),
-    "gathered": ("gathered", _DISPLAY),
-    "split": ("aligned", _DISPLAY),
-    "align": ("aligned", _DISPLAY),
-    "gather": ("gathered", _DISPLAY),
-    "eqnarray": ("array", _DISPLAY),
-    **{name: ("matrix", _TEXT) for name in _FENCES},
+    "array": "array",
+    "tabular": "tabular",
+    "subarray": "subarray",
+    "matrix": "matrix",
+    "smallmatrix": "smallmatrix",
+    "cases": "cases",
+    "aligned": "aligned",
+    "alignedat": "alignedat",
+    "gathered": "gathered",
+    "split": "aligned",
+    "align": "aligned",
+    "gather": "gathered",
+    "eqnarray": "array",
+    **{name: "matrix" for name in _FENCES},
 }
 # Plain TeX's matrices, `\matrix{a & b \cr c & d}`, and the environments that replace them.
 _PLAIN_TEX_MATRICES = {"\\matrix": "matrix", "\\pmatrix": "pmatrix"}
@@ -253,9 +243,7 @@ class _Parser:
         self._in_normal_dialect = in_normal_dialect
         self._position = 0
         self._depth = 0
-        self._style = _DISPLAY
-        self._has_infix = any(token in _INFIX for token in tokens)
-        self._display_end = ""
+        self._has_over = "\\over" in tokens
 
     def formula(self) -> list[str]:
         normal: list[str] = []
@@ -294,10 +282,6 @@ class _Parser:
                     raise NormalizeError(f"{infix} and {token} in one group")
                 self._position += 1
                 numerator, infix, normal = normal, token, []
-            elif token in _STYLES:
-                self._position += 1
-                self._style = _STYLES[token]
-                normal.append(token)
             elif token == "\\rm":
                 self._position += 1
                 self._enter()
@@ -362,7 +346,7 @@ class _Parser:
         if token == "\\tag":
             star = self._accept("*")
             return [token, *(["*"] if star else []), "{", *self._text_argument(token), "}"]
-        if token == "\\buildrel" and self._has_infix and self._infix_ahead("\\over"):
+        if token == "\\buildrel" and self._has_over and self._over_ahead():
             return self._built_relation()
         if token == "\\substack":
             return [token, *self._substack()]
@@ -370,7 +354,7 @@ class _Parser:
             return self._plain_tex_matrix(token)
         if token == "\\>":
             return ["\\:"]
-        if token in ("\\hskip", "\\mskip"):
+        if token == "\\hskip":
             return self._skip(token)
         if token == "\\(":
             raise NormalizeError("\\( inside a formula")
@@ -389,46 +373,27 @@ class _Parser:
             normal.append("*")
         elif following == "[" and token in ("\\sqrt", "\\xrightarrow", "\\xleftarrow", "\\smash"):
             normal += self._optional_argument()
-        if self._tokens[self._position] in _STOPS:
-            # Commands without their argument stand at the end of many real formulas' groups
-            # (`{\mathrm}`), where TeX takes the closing brace for an error.
-            raise NormalizeError(f"{token} without an argument")
         return normal + self._argument(token)
 
     def _two_arguments(self, token: str) -> list[str]:
-        outer = self._style
-        self._style = _SCRIPT
-        above = self._argument(token)
-        self._style = outer
-        return [token, *above, *self._argument(token)]
+        return [token, *self._argument(token), *self._argument(token)]
 
     def _built_relation(self) -> list[str]:
         """Plain TeX's `\\buildrel x \\over =`, which is `\\stackrel { x } { = }`."""
-        outer = self._style
-        self._style = _SCRIPT
         above: list[str] = []
         while self._tokens[self._position] != "\\over":
             above += self._element()
-        self._style = outer
         self._position += 1
         relation = self._argument("\\buildrel")
         return ["\\stackrel", *_braced(above), *_in_braces(relation)]
 
     def _fraction(self, token: str) -> list[str]:
-        outer = self._style
         normal = [FRACTIONS[token]]
         if token == "\\cfrac" and self._tokens[self._position] == "[":
             normal += self._optional_argument()
-        self._style = _DISPLAY if token == "\\cfrac" else self._fraction_style(token)
         normal += self._argument(token)
         normal += self._argument(token)
-        self._style = outer
         return normal
-
-    def _fraction_style(self, token: str) -> int:
-        if token[1] == "d" or (self._style == _DISPLAY and token[1] != "t"):
-            return _TEXT
-        return _SCRIPT
 
     def _line_argument(self, token: str) -> list[str]:
         """The argument of a line above or below, which the data set braces once more."""
@@ -441,8 +406,6 @@ class _Parser:
 
     def _skip(self, token: str) -> list[str]:
         """A length written without braces: `\\hskip 1cm` is `\\hspace { 1 c m }`."""
-        if token == "\\mskip":
-            return [token]
         length = self._length()
         return ["\\hspace", "{", *length, "}"] if length else [token]
 
@@ -478,8 +441,6 @@ class _Parser:
     def _optional_argument(self) -> list[str]:
         """What stands between brackets, brackets included."""
         self._enter()
-        outer = self._style
-        self._style = _SCRIPT
         end = self._closing_bracket()
         self._position += 1
         self._tokens[end] = _END
@@ -488,7 +449,6 @@ class _Parser:
             raise self._unexpected(self._tokens[self._position])
         self._tokens[end] = "]"
         self._position += 1
-        self._style = outer
         self._depth -= 1
         return ["[", *inner, "]"]
 
@@ -504,23 +464,19 @@ class _Parser:
     def _group(self) -> list[str]:
         r"""A braced group; `{\rm x}` gives `\mathrm { x }`."""
         self._enter()
-        outer = self._style
         self._position += 1
         switched = self._tokens[self._position] == "\\rm"
-        if self._has_infix and self._infix_ahead(*_INFIX):
-            self._style = self._fraction_style("\\frac")
         inner = self._expression()
         if self._tokens[self._position] != "}":
             raise self._unexpected(self._tokens[self._position])
         self._position += 1
-        self._style = outer
         self._depth -= 1
         if switched and inner[0] == "\\mathrm":
             return inner
         return ["{", *inner, "}"]
 
-    def _infix_ahead(self, *infixes: str) -> bool:
-        """Whether the group that is being read goes on with one of the infix commands."""
+    def _over_ahead(self) -> bool:
+        r"""Whether the group that is being read goes on with an `\over` of its own."""
         depth = 0
         for number in range(self._position, len(self._tokens)):
             token = self._tokens[number]
@@ -530,19 +486,17 @@ class _Parser:
                 depth -= 1
                 if depth < 0:
                     return False
-            elif depth == 0 and token in infixes:
+            elif depth == 0 and token == "\\over":
                 return True
         return False
 
     def _fenced(self, left: str) -> list[str]:
         self._enter()
-        outer = self._style
         body = self._expression()
         right = self._tokens[self._position]
         if _border(right) != "right":
             raise self._unexpected(right, f"{left} without \\right")
         self._position += 1
-        self._style = outer
         self._depth -= 1
         return [left, *body, right]
 
@@ -577,11 +531,7 @@ class _Parser:
         normal = list(nucleus)
         if limits:
             takes_limits = nucleus[0] in _LIMIT_OPERATORS
-            if limits == "\\limits":
-                shows = not takes_limits
-            else:
-                shows = takes_limits and self._style == _DISPLAY
-            if shows:
+            if takes_limits != (limits == "\\limits"):
                 normal.append(limits)
         if sub is not None:
             normal += ["_", *sub]
@@ -601,10 +551,7 @@ class _Parser:
         return ["{", *primes, "}"]
 
     def _script(self, mark: str) -> list[str]:
-        outer = self._style
-        self._style = _SCRIPT
         script = self._argument("subscript" if mark == "_" else "superscript")
-        self._style = outer
         return _in_braces(script)
 
     def _scripts_without_base(self) -> list[str]:
@@ -613,13 +560,10 @@ class _Parser:
         self._position += 1
         if mark not in "_^":
             return [mark]
-        outer = self._style
-        self._style = _SCRIPT
         if self._tokens[self._position] == "{":
             script = self._group()
         else:
             script = self._argument("subscript" if mark == "_" else "superscript")
-        self._style = outer
         return [mark, *script]
 
     # Environments.
@@ -636,9 +580,8 @@ class _Parser:
             base != name and base not in ("align", "gather", "eqnarray")
         ):
             raise NormalizeError(f"environment {name} is not read")
-        written, style = _ENVIRONMENTS[base]
+        written = _ENVIRONMENTS[base]
         self._enter()
-        outer = self._style
         begin: list[str] = []
         array = base in _COLUMN_SPECIFIED
         if array or base in ("aligned", "gathered"):
@@ -647,9 +590,8 @@ class _Parser:
             begin += self._columns(name)
         elif base == "eqnarray":
             begin += ["{", "r", "c", "l", "}"]
-        rows = self._rows(written, style, array)
+        rows = self._rows(written, array)
         self._close(name)
-        self._style = outer
         self._depth -= 1
         return _in_environment(base, rows, begin)
 
@@ -657,12 +599,10 @@ class _Parser:
         if not self._accept("{"):
             raise NormalizeError(f"{token} without an argument")
         self._enter()
-        outer = self._style
         written = _PLAIN_TEX_MATRICES.get(token, "")
-        rows = self._rows(written, _TEXT, array=True)
+        rows = self._rows(written, array=True)
         if not self._accept("}"):
             raise self._unexpected(self._tokens[self._position])
-        self._style = outer
         self._depth -= 1
         if not written:
             return [token, "{", *("\\cr" if part == "\\\\" else part for part in rows), "}"]
@@ -688,14 +628,13 @@ class _Parser:
             raise NormalizeError(f"\\begin{{{name}}} without its columns")
         return ["{", *_expand_columns(self._raw_argument()), "}"]
 
-    def _rows(self, written: str, style: int, array: bool) -> list[str]:
+    def _rows(self, written: str, array: bool) -> list[str]:
         normal: list[str] = []
         while True:
             rules = self._row_rules()
             cells: list[list[str]] = []
             start = self._position
             while True:
-                self._style = style
                 cells.append(self._cell(written, len(cells)))
                 if self._tokens[self._position] != "&":
                     break
@@ -757,8 +696,6 @@ class _Parser:
         if self._tokens[self._position] != "{":
             raise NormalizeError("\\substack without an argument")
         self._enter()
-        outer = self._style
-        self._style = _SCRIPT
         self._position += 1
         normal = ["{", *self._expression()]
         while self._tokens[self._position] in _ROW_ENDS:
@@ -767,7 +704,6 @@ class _Parser:
         if self._tokens[self._position] != "}":
             raise self._unexpected(self._tokens[self._position])
         self._position += 1
-        self._style = outer
         self._depth -= 1
         return [*normal, "}"]
 
@@ -829,13 +765,10 @@ class _Parser:
                 normal.append(token)
 
     def _math_in_text(self, end: str) -> list[str]:
-        outer = self._style
-        self._style = _TEXT
         math = self._expression()
         if self._tokens[self._position] != end:
             raise self._unexpected(self._tokens[self._position], "$ without $")
         self._position += 1
-        self._style = outer
         return ["$", *math, "$"]
 
     # Small things.
@@ -936,7 +869,7 @@ def _in_braces(argument: list[str]) -> list[str]:
 
 def _in_environment(name: str, rows: list[str], begin: Sequence[str] = ()) -> list[str]:
     """The rows in the environment that the normal form has for `name`, with its fences."""
-    written = _ENVIRONMENTS[name][0]
+    written = _ENVIRONMENTS[name]
     normal = [f"\\begin{{{written}}}", *begin, *rows, f"\\end{{{written}}}"]
     if name in _FENCES:
         left, right = _FENCES[name]
