@@ -5,6 +5,7 @@ TensorFlow is not needed: see `load`.
 
 import contextlib
 import dataclasses
+import errno
 import io
 import logging
 import os
@@ -16,7 +17,7 @@ from im2latex_jax.errors import Im2latexError
 if TYPE_CHECKING:
     from im2latex_jax.datasets.records import Split
 
-NAMES = ("synthetic", "im2latex_100k")
+NAMES = ("synthetic", "im2latex_100k", "corpus")
 
 
 def load(name: str, data_dir: str | os.PathLike, **settings: Any) -> "dict[str, Split]":
@@ -25,8 +26,8 @@ def load(name: str, data_dir: str | os.PathLike, **settings: Any) -> "dict[str, 
     Args:
       name: one of `NAMES`.
       data_dir: folder for the records; made if missing.
-      **settings: the fields of `SyntheticConfig` or `Im2latex100kConfig`, and the builder's other
-        arguments (`num_workers`).
+      **settings: the fields of `SyntheticConfig`, `Im2latex100kConfig` or `CorpusConfig`, and the
+        builder's other arguments (`num_workers`).
 
     Returns:
       For each split (`train`, `validation`, `test`) its records, see `records.Split`.
@@ -45,6 +46,9 @@ def load(name: str, data_dir: str | os.PathLike, **settings: Any) -> "dict[str, 
             from im2latex_jax.datasets.im2latex_100k.builder import (
                 Im2latex100kConfig as config_class,
             )
+        case "corpus":
+            from im2latex_jax.datasets.corpus.builder import Corpus as builder_class
+            from im2latex_jax.datasets.corpus.builder import CorpusConfig as config_class
         case _:
             raise Im2latexError(f"unknown data set {name!r}: choose one of {', '.join(NAMES)}")
     known = {field.name for field in dataclasses.fields(config_class)}
@@ -78,6 +82,13 @@ def build(builder_class, data_dir: str | os.PathLike, **arguments: Any) -> "dict
     except OSError as error:
         reason = error.strerror or str(error)
         raise Im2latexError(f"{data_dir}: cannot build the data set there: {reason}") from error
+    except RuntimeError as error:
+        # So ArrayRecord's writer reports what a disk refuses.
+        reasons = (os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+        refused = next((reason for reason in reasons if reason in str(error)), None)
+        if refused is None:
+            raise
+        raise Im2latexError(f"{data_dir}: cannot build the data set there: {refused}") from error
     return {name: Split(builder.data_dir, name) for name in builder.info.splits}
 
 

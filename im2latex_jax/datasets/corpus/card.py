@@ -1,0 +1,257 @@
+"""The data card: what was read, what was left out and why, and what the records look like."""
+
+import collections
+import json
+import pathlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from im2latex_jax import __version__
+from im2latex_jax.datasets.corpus.chunks import Picture
+from im2latex_jax.datasets.corpus.drawing import code_digest
+from im2latex_jax.datasets.corpus.selection import SPLITS, Candidate, Rejected
+from im2latex_jax.datasets.corpus.sources import Source
+
+# The stages in their order, and the kinds of reason for which each leaves formulas out.
+STAGES = {
+    "readable": (
+        *("line too long", "wrong encoding", "empty line", "control character", "missing column"),
+    ),
+    "normalized": ("not normalized",),
+    "within the token limits": ("too few tokens", "too many tokens"),
+    "not excluded": ("excluded",),
+    "without duplicates": ("duplicate", "duplicate in another split"),
+    "drawn": ("not drawn",),
+    "within the size limits": ("too high", "too wide"),
+}
+_NUM_REASONS = 30
+_NUM_TOKENS = 40
+_QUANTILES = (0, 5, 50, 95, 100)
+
+
+class Tally:
+    """Counts while a data set is built, and writes its card.
+
+    Attributes:
+      names: of the sources.
+      kept: number of records of each split.
+    """
+
+    def __init__(self, settings: Mapping[str, Any]):
+        self.names: list[str] = []
+        self.kept = collections.Counter[str]()
+        self._settings = dict(settings)
+        self._rejected: list[tuple[Rejected, str]] = []
+        self._sources: list[dict[str, Any]] = []
+        self._exclusions: dict[str, int] = {}
+        self._sizes: dict[str, list[tuple[int, int, int, int]]] = {split: [] for split in SPLITS}
+        self._groups: dict[str, set[str]] = {split: set() for split in SPLITS}
+        self._tokens: dict[str, collections.Counter[str]] = {
+            split: collections.Counter() for split in SPLITS
+        }
+
+    def read(self, sources: Sequence[Source], num_excluded: int, num_refused: int) -> None:
+        """Takes down what was read: sources after their last line, and the lists to exclude."""
+        for name, source in zip(self.names, sources, strict=True):
+            entry = {
+                "file": name,
+                "sha256": source.digest().hex(),
+                "lines": source.num_lines,
+                "of_the_wanted_kinds": source.num_wanted,
+            }
+            if source.remark:
+                entry["remark"] = "line ends are mixed"
+            self._sources.append(entry)
+        self._exclusions = {"formulas": num_excluded, "not_readable": num_refused}
+
+    def reject(self, rejected: Rejected, split: str = "") -> None:
+        """Counts a line that is left out."""
+        self._rejected.append((rejected, split))
+
+    def keep(self, split: str, candidate: Candidate, picture: Picture) -> None:
+        """Counts a record."""
+        tokens = candidate.formula.split(" ")
+        self.kept[split] += 1
+        self._tokens[split].update(tokens)
+        self._sizes[split].append((picture.height, picture.width, len(tokens), len(picture.png)))
+        if candidate.group:
+            self._groups[split].add(candidate.group)
+
+    def summary(self) -> str:
+        """In one line: how much is kept and why the rest is not."""
+        kinds = collections.Counter(rejected.reason.kind for rejected, _ in self._rejected)
+        total = sum(source["of_the_wanted_kinds"] for source in self._sources)
+        left_out = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common())
+        kept = sum(self.kept.values())
+        return f"{kept:,} of {total:,} formulas drawn and kept" + (
+            f"; left out: {left_out}" if left_out else ""
+        )
+
+    def stages(self) -> list[tuple[str, int, dict[str, int]]]:
+        """For each stage what passed it, and how many were left out for which kind of reason."""
+        kinds = collections.Counter(rejected.reason.kind for rejected, _ in self._rejected)
+        count = sum(source["of_the_wanted_kinds"] for source in self._sources)
+        stages: list[tuple[str, int, dict[str, int]]] = [("formulas read", count, {})]
+        for stage, reasons in STAGES.items():
+            left_out = {reason: kinds[reason] for reason in reasons if kinds[reason]}
+            count -= sum(left_out.values())
+            stages.append((stage, count, left_out))
+        return stages
+
+    def card(self) -> dict[str, Any]:
+        """Everything that `card.json` holds."""
+        details = collections.Counter(
+            (rejected.reason.kind, re.sub(r"\d+", "N", rejected.reason.detail))
+            for rejected, _ in self._rejected
+            if rejected.reason.kind in ("not normalized", "not drawn")
+        )
+        return {
+            "im2latex_jax": __version__,
+            "code": code_digest(),
+            "settings": self._settings,
+            "sources": self._sources,
+            "excluded": self._exclusions,
+            "stages": [
+                {"stage": stage, "formulas": count, "left_out": left_out}
+                for stage, count, left_out in self.stages()
+            ],
+            "reasons": [
+                {"kind": kind, "reason": detail, "formulas": count}
+                for (kind, detail), count in _by_count(details)[:_NUM_REASONS]
+            ],
+            "splits": {split: self._split(split) for split in SPLITS},
+        }
+
+    def _split(self, split: str) -> dict[str, Any]:
+        sizes = np.array(self._sizes[split])
+        columns = ("height", "width", "tokens", "png_bytes")
+        return {
+            "formulas": self.kept[split],
+            "groups": len(self._groups[split]),
+            "distinct_tokens": len(self._tokens[split]),
+            "tokens_not_in_train": len(self._tokens[split].keys() - self._tokens["train"].keys()),
+            **{
+                name: dict(
+                    zip(
+                        [f"p{quantile}" for quantile in _QUANTILES],
+                        np.percentile(values, _QUANTILES).round(1).tolist(),
+                        strict=True,
+                    )
+                )
+                for name, values in zip(columns, sizes.T, strict=True)
+            },
+            "total_png_bytes": int(sizes[:, 3].sum()),
+        }
+
+    def write(self, folder: pathlib.Path) -> None:
+        """Writes README.md, card.json, card.png, tokens.tsv and rejected.tsv."""
+        content = self.card()
+        _write(folder / "card.json", json.dumps(content, indent=2) + "\n")
+        _write(folder / "README.md", self._readme(content))
+        tokens = sum(self._tokens.values(), collections.Counter())
+        rows = [f"{token}\t{count}\n" for token, count in _by_count(tokens)]
+        _write(folder / "tokens.tsv", "token\tcount\n" + "".join(rows))
+        rejected = sorted(self._rejected, key=lambda entry: entry[0][:2])
+        lines = [
+            "\t".join(
+                (
+                    self.names[one.source],
+                    str(one.line),
+                    split,
+                    one.reason.kind,
+                    " ".join(one.reason.detail.split()),
+                )
+            )
+            for one, split in rejected
+        ]
+        _write(folder / "rejected.tsv", "\n".join(["file\tline\tsplit\tkind\treason", *lines, ""]))
+        self._draw(folder / "card.png")
+
+    def _readme(self, content: dict[str, Any]) -> str:
+        lines = ["# Data card", "", f"{self.summary()}.", "", "![sizes, lengths, tokens](card.png)"]
+        lines += ["", "## Sources", "", "| file | lines | of the wanted kinds |", "|---|--:|--:|"]
+        for source in content["sources"]:
+            name, total, wanted = source["file"], source["lines"], source["of_the_wanted_kinds"]
+            lines.append(f"| {name} | {total:,} | {wanted:,} |")
+        excluded = content["excluded"]
+        lines += [
+            "",
+            f"Lists to exclude: {excluded['formulas']:,} different formulas in canonical form "
+            f"({excluded['not_readable']:,} more cannot be read, here or in the sources).",
+        ]
+        lines += ["", "## Stages", "", "| stage | formulas | left out |", "|---|--:|---|"]
+        for stage, count, left_out in self.stages():
+            reasons = ", ".join(f"{number:,} {kind}" for kind, number in left_out.items())
+            lines.append(f"| {stage} | {count:,} | {reasons} |")
+        lines += [
+            "",
+            "Every line that was left out is in `rejected.tsv`. The commonest reasons:",
+            "",
+        ]
+        lines += ["| formulas | kind | reason |", "|--:|---|---|"]
+        for reason in content["reasons"]:
+            detail = _cell(reason["reason"])
+            lines.append(f"| {reason['formulas']:,} | {reason['kind']} | {detail} |")
+        lines += ["", "## Splits", "", "| | " + " | ".join(SPLITS) + " |", "|---|--:|--:|--:|"]
+        splits = [content["splits"][split] for split in SPLITS]
+        for name in ("formulas", "groups", "distinct_tokens", "tokens_not_in_train"):
+            cells = (f"{split[name]:,}" for split in splits)
+            lines.append(f"| {name.replace('_', ' ')} | " + " | ".join(cells) + " |")
+        for name in ("height", "width", "tokens", "png_bytes"):
+            cells = (" / ".join(f"{value:g}" for value in split[name].values()) for split in splits)
+            lines.append(f"| {name.replace('_', ' ')} | " + " | ".join(cells) + " |")
+        lines += ["", "Of sizes and lengths: smallest / 5 % / median / 95 % / largest."]
+        lines += ["", "## Tokens", "", f"The {_NUM_TOKENS} commonest; all are in `tokens.tsv`.", ""]
+        tokens = sum(self._tokens.values(), collections.Counter())
+        lines.append(
+            ", ".join(f"`{token}` {count:,}" for token, count in _by_count(tokens)[:_NUM_TOKENS])
+        )
+        lines += ["", "## Settings", "", "| setting | value |", "|---|---|"]
+        lines += [f"| {name} | {_cell(str(v))} |" for name, v in content["settings"].items()]
+        lines += ["", f"Made by im2latex_jax {__version__} (code {content['code']})."]
+        return "\n".join([*lines, ""])
+
+    def _draw(self, path: pathlib.Path) -> None:
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(10, 7), layout="constrained")
+        axes = figure.subplots(2, 2)
+        names = ("height (pixels)", "width (pixels)", "length (tokens)")
+        for column, (plot, name) in enumerate(zip(axes.flat, names, strict=False)):
+            values = {split: np.array(self._sizes[split])[:, column] for split in SPLITS}
+            edges = np.linspace(0, max(v.max() for v in values.values()) + 1, 61)
+            for split, of_split in values.items():
+                weights = np.full(len(of_split), 100 / len(of_split))
+                plot.hist(of_split, edges, weights=weights, histtype="step", label=split)
+            plot.set_xlabel(name)
+            plot.set_ylabel("formulas (%)")
+            plot.grid(alpha=0.3)
+        axes[0, 0].legend()
+        counts = sorted(self._tokens["train"].values(), reverse=True)
+        axes[1, 1].loglog(range(1, len(counts) + 1), counts)
+        axes[1, 1].set_xlabel("rank of the token in train")
+        axes[1, 1].set_ylabel("count")
+        axes[1, 1].grid(alpha=0.3)
+        figure.suptitle(
+            ", ".join(f"{self.kept[split]:,} {split}" for split in SPLITS) + " formulas"
+        )
+        # No version of matplotlib in the file: the same data give the same bytes.
+        figure.savefig(path, dpi=100, metadata={"Software": None})
+
+
+def _by_count(counter: collections.Counter) -> list[tuple[Any, int]]:
+    """Entries, the most frequent first, in a fixed order where they are equal."""
+    return sorted(counter.items(), key=lambda entry: (-entry[1], entry[0]))
+
+
+def _cell(text: str) -> str:
+    """Text as a cell of a Markdown table."""
+    text = " ".join(text.split()).replace("|", "\\|").replace("`", "'")
+    return f"`{text[:150]}`" if text else ""
+
+
+def _write(path: pathlib.Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
