@@ -2,6 +2,7 @@
 
 import bz2
 import contextlib
+import dataclasses
 import gzip
 import hashlib
 import itertools
@@ -27,7 +28,9 @@ from im2latex_jax.datasets.parallel import WorkerKilledError
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex.canonical import canonicalize
 
-RULES = selection.Rules(seed=0, validation_share=0.2, test_share=0.2, min_tokens=1, max_tokens=50)
+RULES = selection.Rules(
+    seed=0, validation_share=0.2, test_share=0.2, canonical=False, min_tokens=1, max_tokens=50
+)
 needs_tex = pytest.mark.skipif(
     not (shutil.which("latex") and shutil.which("dvipng")), reason="latex and dvipng not installed"
 )
@@ -139,7 +142,7 @@ def test_groups_are_dealt_out_in_shares_and_for_good():
     dealt = [selection.split_of(group, RULES) for group in groups]
     assert dealt.count("test") == pytest.approx(1000, abs=90)
     assert dealt.count("validation") == pytest.approx(1000, abs=90)
-    other_seed = selection.Rules(1, 0.2, 0.2, 1, 50)
+    other_seed = dataclasses.replace(RULES, seed=1)
     assert dealt != [selection.split_of(group, other_seed) for group in groups]
     # Fixed for all machines and versions: data sets built elsewhere must not mix with these.
     assert " ".join(dealt[:8]) == "train validation train validation train train test train"
@@ -339,6 +342,23 @@ def test_formulas_of_an_evaluation_set_stay_out(corpus, tmp_path):
     assert "x _ { 5 } ^ { 1 } + \\frac { 5 } { 1 }" not in formulas
     assert "x _ { 5 } ^ { 2 } + \\frac { 5 } { 2 }" in formulas
     assert rejected(splits)[17][0] == "excluded"
+
+
+def test_records_can_hold_the_canonical_form(tmp_path):
+    path = tmp_path / "formulas.txt"
+    path.write_text("".join(f"{{\\mathrm d}} x_{number}\n" for number in range(10, 40)))
+    settings = {"files": str(path), "engine": "mathtext", "num_workers": 0}
+    settings |= {"validation_share": 0.3, "test_share": 0.3}
+    normal, canonical = (
+        {split[number]["id"]: split[number]["formula"] for number in range(len(split))}
+        for split in (
+            datasets.load("corpus", tmp_path / "data", canonical=canonical, **settings)["train"]
+            for canonical in (False, True)
+        )
+    )
+    assert normal.keys() == canonical.keys()
+    assert all(canonicalize(formula) == canonical[name] for name, formula in normal.items())
+    assert normal != canonical
 
 
 def test_any_number_of_workers_gives_the_same_bytes(corpus, tmp_path):

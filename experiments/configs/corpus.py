@@ -24,6 +24,7 @@ def get_config() -> ConfigDict:
     config.dataset.options.validation_share = 0.02  # of the groups
     config.dataset.options.test_share = 0.02
     config.dataset.options.seed = 0  # of the splits and the styles
+    config.dataset.options.canonical = False  # one spelling a picture, not that of im2latex-100k
     config.dataset.options.min_tokens = 1
     config.dataset.options.max_tokens = 200
     config.dataset.options.max_height = 160  # pixels

@@ -95,13 +95,12 @@ def _plain(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def _write_index(path: pathlib.Path, split: Split) -> None:
     """Writes the figures of all records beside them: the whole file or none of it."""
-    records = [split[index] for index in range(len(split))]
+    figures = np.zeros((3, len(split)), np.int32)
+    for index in range(len(split)):
+        record = split[index]
+        figures[:, index] = record["height"], record["width"], len(record["formula"].split())
+    heights, widths, lengths = figures
     partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     with partial.open("wb") as file:
-        np.savez(
-            file,
-            heights=np.array([record["height"] for record in records], np.int32),
-            widths=np.array([record["width"] for record in records], np.int32),
-            lengths=np.array([len(record["formula"].split()) for record in records], np.int32),
-        )
+        np.savez(file, heights=heights, widths=widths, lengths=lengths)
     partial.replace(path)

@@ -40,7 +40,9 @@ class CorpusConfig(tfds.core.BuilderConfig):
       exclude: files with formulas of an evaluation set, one a line: none comes into any split.
       validation_share, test_share: of the groups, about.
       seed: of the splits and the styles.
-      min_tokens, max_tokens: of the normal form.
+      canonical: records hold the canonical form of the formulas, one spelling a picture, instead
+        of the normal form, which is that of im2latex-100k.
+      min_tokens, max_tokens: of that form.
       max_height, max_width: of the picture, in pixels at the network's scale (100 dpi).
       engine: `latex`, or `mathtext` where there is no TeX.
       random_styles: share of formulas drawn in a random style (see `rendering.styles`), and brought
@@ -58,6 +60,7 @@ class CorpusConfig(tfds.core.BuilderConfig):
     validation_share: float = 0.02
     test_share: float = 0.02
     seed: int = 0
+    canonical: bool = False
     min_tokens: int = 1
     max_tokens: int = 200
     max_height: int = 160
@@ -132,7 +135,7 @@ def _paths(patterns: str | Sequence[str]) -> tuple[str, ...]:
 
 
 class Corpus(tfds.core.GeneratorBasedBuilder):
-    """Formulas from any lists, in normal form, drawn by TeX or mathtext.
+    """Formulas from any lists, in normal or canonical form, drawn by TeX or mathtext.
 
     Beside the records lie a data card (`README.md`, `card.json`, `card.png`), `tokens.tsv` (how
     often each token comes) and `rejected.tsv` (each line that was left out, and why).

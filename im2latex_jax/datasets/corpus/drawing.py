@@ -18,6 +18,7 @@ from im2latex_jax.datasets.corpus import chunks, pictures
 from im2latex_jax.datasets.corpus.selection import Candidate
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex import lexer
+from im2latex_jax.latex.canonical import canonicalize
 from im2latex_jax.rendering import mathtext, tex
 from im2latex_jax.rendering.styles import RenderStyle, random_style
 
@@ -34,7 +35,7 @@ class Job:
 
     Attributes:
       engine: one of `ENGINES`.
-      formulas: in normal form.
+      formulas: tokens separated by single spaces.
       seeds: of each formula's style; None is plain.
       folder: of the finished chunks.
     """
@@ -113,7 +114,7 @@ def draw(job: Job) -> tuple[pathlib.Path, bool]:
 def _draw_latex(formulas: Sequence[str], seeds: Sequence[int | None]) -> list[chunks.Picture]:
     styles = [PLAIN if seed is None else random_style(seed) for seed in seeds]
     drawn = []
-    # Without the blanks of the normal form, which TeX does not read in dimensions (`0 . 5 e m`).
+    # Without the blanks between tokens, which TeX does not read in dimensions (`0 . 5 e m`).
     compact = [lexer.detokenize(formula.split(" ")) for formula in formulas]
     for style, result in zip(styles, tex.render_formulas(compact, styles, jobs=1), strict=True):
         if result.png is None:
@@ -130,8 +131,10 @@ def _draw_mathtext(formulas: Sequence[str], seeds: Sequence[int | None]) -> list
         style = PLAIN if seed is None else random_style(seed)
         font = "cm" if seed is None else mathtext.FONTS[seed % len(mathtext.FONTS)]
         try:
-            # TeX's points are 1/72.27 inch.
-            picture = mathtext.draw(formula, font, style.point_size * 72 / 72.27, style.dpi)
+            # Mathtext reads no argument without braces; the canonical form has them all. TeX's
+            # points are 1/72.27 inch.
+            text, size = canonicalize(formula), style.point_size * 72 / 72.27
+            picture = mathtext.draw(text, font, size, style.dpi)
         except Im2latexError as error:
             drawn.append(chunks.Picture(b"", 0, 0, " ".join(str(error).split())))
         else:

@@ -25,6 +25,7 @@ class Rules:
     seed: int
     validation_share: float
     test_share: float
+    canonical: bool
     min_tokens: int
     max_tokens: int
 
@@ -36,7 +37,7 @@ class Candidate(NamedTuple):
       source: number of its file.
       line: its number in the file, from 1.
       group: as the file has it; "" where there are no groups.
-      formula: in normal form.
+      formula: in the form that the records hold.
       digest: of its canonical form, 16 bytes.
     """
 
@@ -104,13 +105,14 @@ def _prepare(rules: Rules, source: int, line: Line) -> Candidate | Rejected:
     if line.reason is not None:
         return Rejected(source, line.number, line.reason)
     try:
-        formula = normalize(line.formula)
+        normal = normalize(line.formula)
+        canonical = canonicalize(normal)
+        formula = canonical if rules.canonical else normal
         length = formula.count(" ") + 1
         if length < rules.min_tokens:
             return rejected("too few tokens", f"{length} tokens")
         if length > rules.max_tokens:
             return rejected("too many tokens", f"{length} tokens")
-        canonical = canonicalize(formula)
     except NormalizeError as error:
         return rejected("not normalized", str(error))
     return Candidate(source, line.number, line.group, formula, digest(canonical))

@@ -1,0 +1,124 @@
+"""Figures and pictures of finished data sets, and what is said of unfinished and damaged ones."""
+
+import collections
+import pathlib
+
+import numpy as np
+import pytest
+
+from im2latex_jax import datasets, images
+from im2latex_jax.datasets import report
+
+
+def load(folder: pathlib.Path) -> dict:
+    formulas = folder / "formulas.txt"
+    if not formulas.exists():
+        formulas.write_text("".join(f"x_{{{n}}} + \\frac{{{n}}}{{2}}\n" for n in range(40)))
+    shares = {"validation_share": 0.2, "test_share": 0.2}
+    return datasets.load(
+        "corpus", folder, files=str(formulas), engine="mathtext", num_workers=0, **shares
+    )
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> pathlib.Path:
+    """A folder with one small data set."""
+    folder = tmp_path_factory.mktemp("data")
+    load(folder)
+    return folder
+
+
+@pytest.fixture
+def copy(data, tmp_path) -> pathlib.Path:
+    """A copy of the data set's folder that may be spoilt."""
+    place = report.find(data)
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    for path in place.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    return folder
+
+
+def test_finds_the_data_set_below_a_folder(data):
+    place = report.find(data)
+    assert (place / "dataset_info.json").is_file()
+    assert report.find(place) == place == report.find(place.parent)
+
+
+def test_measures_what_the_records_hold(data):
+    measured = report.measure(data)
+    splits = load(data)
+    assert list(measured) == ["train", "validation", "test"]
+    assert sum(map(len, measured.values())) == 40
+    train = measured["train"]
+    assert train.sizes[:, 0].tolist() == splits["train"].heights.tolist()
+    assert train.sizes[:, 1].tolist() == splits["train"].widths.tolist()
+    assert train.sizes[:, 2].tolist() == splits["train"].lengths.tolist()
+    assert train.sizes[0, 3] == len(splits["train"][0]["image"])
+    assert train.formulas == collections.Counter(splits["train"].formulas)
+    assert train.tokens.total() == splits["train"].lengths.sum()
+
+
+def test_prints_a_table(data):
+    text = report.stats(data)
+    rows = {line[:20].strip(): line[20:].split() for line in text.splitlines()}
+    assert rows["formulas"] == [str(len(part)) for part in report.measure(data).values()]
+    assert rows["formulas also in tra"][-2:] == ["0", "0"]
+    widths = report.measure(data)["test"].sizes[:, 1]
+    assert rows["width (pixels)"][-1] == str(widths.max())
+    assert max(map(len, text.splitlines()[1:])) <= 110
+
+
+def test_shows_examples_and_their_formulas(data, tmp_path):
+    path = tmp_path / "page.png"
+    assert report.show(data, path, count=100, split="validation") == len(load(data)["validation"])
+    page = images.read(path)
+    first = load(data)["validation"][0]
+    picture = images.read(first["image"])
+    top, left = 16, 16
+    assert (page[top : top + picture.shape[0], left : left + picture.shape[1]] == picture).all()
+    below = page[top + picture.shape[0] : top + picture.shape[0] + 20, left:400]
+    assert below.min() < 160  # the formula is written there
+    assert report.show(data, path, count=2) == 2
+
+
+@pytest.mark.parametrize(
+    ("count", "split", "message"),
+    [(3, "dev", "no split 'dev': choose train or"), (0, "train", "show at least one")],
+)
+def test_wrong_requests_are_refused(data, tmp_path, count, split, message):
+    with pytest.raises(report.ReportError, match=message):
+        report.show(data, tmp_path / "page.png", count, split)
+    with pytest.raises(report.ReportError, match=r"page\.png: cannot be written"):
+        report.show(data, tmp_path / "missing" / "page.png")
+
+
+def test_says_what_is_wrong_with_a_folder(tmp_path, data):
+    with pytest.raises(report.ReportError, match="there is no such folder"):
+        report.stats(tmp_path / "nowhere")
+    with pytest.raises(report.ReportError, match="holds no finished data set"):
+        report.stats(tmp_path)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "dataset_info.json").write_text("{}")
+    with pytest.raises(report.ReportError, match=r"holds 2 data sets \(a, b\)"):
+        report.stats(tmp_path)
+    with pytest.raises(report.ReportError, match=r"a: the data set is damaged"):
+        report.stats(tmp_path / "a")
+
+
+def test_half_written_records_are_reported_in_one_line(copy):
+    (shard,) = copy.glob("*train*array_record*")
+    content = shard.read_bytes()
+    rng = np.random.default_rng(0)
+    spoilt = bytearray(content)
+    for place in rng.integers(100, len(content) - 100, 300):
+        spoilt[place] ^= 0xFF
+    for damaged in (content[: len(content) // 2], b"", bytes(spoilt)):
+        shard.write_bytes(damaged)
+        with pytest.raises(report.ReportError, match="damaged") as caught:
+            report.stats(copy)
+        assert "\n" not in str(caught.value)
+    shard.unlink()
+    with pytest.raises(report.ReportError, match="damaged"):
+        report.stats(copy)
