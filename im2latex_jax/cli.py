@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"im2latex {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (_add_predict, _add_evaluate, _add_normalize, _add_render):
+    for add in (_add_predict, _add_evaluate, _add_calibrate, _add_normalize, _add_render):
         add(commands)
     return parser
 
@@ -75,7 +75,7 @@ def _positive(text: str) -> int:
     return value
 
 
-# What `predict` and `evaluate` have in common.
+# What the commands that read pictures have in common.
 
 
 def _add_recognizer_arguments(parser: argparse.ArgumentParser) -> None:
@@ -86,6 +86,13 @@ def _add_recognizer_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--batch-size", type=_positive, default=16, metavar="N", help="pictures read at a time"
+    )
+    parser.add_argument(
+        "--beam-size",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="hypotheses that the search follows: slower, and sometimes better; 1 is greedy",
     )
     parser.add_argument(
         "--no-rescale",
@@ -100,7 +107,10 @@ def _recognizer(parsed: argparse.Namespace) -> "Recognizer":
 
     compilation.enable_cache()
     return Recognizer.load(
-        parsed.checkpoint, batch_size=parsed.batch_size, rescale=not parsed.no_rescale
+        parsed.checkpoint,
+        batch_size=parsed.batch_size,
+        beam_size=parsed.beam_size,
+        rescale=not parsed.no_rescale,
     )
 
 
@@ -211,28 +221,40 @@ def _add_evaluate(commands) -> None:
 def _evaluate(parsed: argparse.Namespace) -> int:
     import dataclasses
 
+    from im2latex_jax import calibration, metrics
+
+    answers, truths, failed = _answers(parsed)
+    predictions = [answer.tokens for answer in answers]
+    right = [prediction == truth for prediction, truth in zip(predictions, truths, strict=True)]
+    figures = dataclasses.asdict(metrics.compare(predictions, truths))
+    figures["calibration_error"] = calibration.expected_calibration_error(
+        [answer.confidence for answer in answers], right
+    )
+    _print_figures(figures, parsed.json)
+    return 1 if failed else 0
+
+
+def _answers(parsed: argparse.Namespace) -> tuple[list["Recognition"], list[list[str]], int]:
+    """What is read in the pictures of PAIRS.tsv, the truths, and how many could not be read."""
     from tqdm import tqdm
 
-    from im2latex_jax import metrics
-
     pairs = list(read_pairs(pathlib.Path(parsed.pairs)))
-    recognizer = _recognizer(parsed)
-    predictions, failed = [], 0
-    answers = recognizer.stream(path for path, _ in pairs)
-    for answer in tqdm(answers, total=len(pairs), unit="picture", disable=None):
-        predictions.append(answer.tokens)
-        if answer.error is not None:
-            failed += 1
-            _say(f"error: {answer.error}")
-    figures = dataclasses.asdict(metrics.compare(predictions, [truth for _, truth in pairs]))
-    if parsed.json:
+    stream = _recognizer(parsed).stream(path for path, _ in pairs)
+    answers = list(tqdm(stream, total=len(pairs), unit="picture", disable=None))
+    errors = [answer.error for answer in answers if answer.error is not None]
+    for error in errors:
+        _say(f"error: {error}")
+    if errors:
+        _say(f"{len(errors)} of {len(pairs)} pictures could not be read, and count as wrong")
+    return answers, [truth for _, truth in pairs], len(errors)
+
+
+def _print_figures(figures: dict, as_json: bool) -> None:
+    if as_json:
         print(json.dumps(figures))
-    else:
-        for name, value in figures.items():
-            print(f"{name:<26}{value:.4f}" if isinstance(value, float) else f"{name:<26}{value}")
-    if failed:
-        _say(f"{failed} of {len(pairs)} pictures could not be read, and count as wrong")
-    return 1 if failed else 0
+        return
+    for name, value in figures.items():
+        print(f"{name:<26}{value:.4f}" if isinstance(value, float) else f"{name:<26}{value}")
 
 
 def read_pairs(path: pathlib.Path) -> Iterator[tuple[pathlib.Path, list[str]]]:
@@ -262,6 +284,41 @@ def read_pairs(path: pathlib.Path) -> Iterator[tuple[pathlib.Path, list[str]]]:
         except lexer.LexError as error:
             raise Im2latexError(f"{path}:{number}: {error}") from error
         yield path.parent / name, tokens
+
+
+# im2latex calibrate
+
+
+def _add_calibrate(commands) -> None:
+    parser = commands.add_parser(
+        "calibrate",
+        help="fit the confidence to known formulas",
+        description="Reads pictures whose formulas are known, none of them trained on, fits the "
+        "temperature of the confidence, and writes it into the model. Prints the expected "
+        "calibration error before and after.",
+    )
+    parser.add_argument("pairs", metavar="PAIRS.tsv", help="as for evaluate")
+    _add_recognizer_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(handler=_calibrate)
+
+
+def _calibrate(parsed: argparse.Namespace) -> int:
+    import dataclasses
+
+    from im2latex_jax import calibration, model_files
+
+    answers, truths, failed = _answers(parsed)
+    read = [(a, truth) for a, truth in zip(answers, truths, strict=True) if a.ink is not None]
+    if not read:
+        raise Im2latexError(f"{parsed.pairs}: none of the pictures could be read")
+    fit = calibration.calibrate(
+        [answer.log_prob for answer, _ in read], [answer.tokens == truth for answer, truth in read]
+    )
+    path = model_files.packaged() if parsed.checkpoint is None else parsed.checkpoint
+    model_files.save_temperature(path, fit.temperature)
+    _print_figures(dataclasses.asdict(fit), parsed.json)
+    return 1 if failed else 0
 
 
 # im2latex normalize

@@ -25,6 +25,7 @@ class TrainedModel:
       params: its parameters.
       vocabulary: its tokens.
       buckets: shapes it was trained on.
+      temperature: calibrates its confidence, see `calibration`; 1 before that is fitted.
     """
 
     network: im2latex.Im2Latex
@@ -32,6 +33,7 @@ class TrainedModel:
     params: dict
     vocabulary: Vocabulary
     buckets: tuple[Bucket, ...]
+    temperature: float = 1.0
 
 
 def save(folder: pathlib.Path, model: TrainedModel) -> None:
@@ -40,12 +42,48 @@ def save(folder: pathlib.Path, model: TrainedModel) -> None:
     description = {
         "model": model.config.to_dict(),
         "buckets": [dataclasses.astuple(bucket) for bucket in model.buckets],
+        "temperature": model.temperature,
     }
+    _write_description(folder, description)
+    model.vocabulary.save(folder / "vocabulary.json")
+    weights.save(folder / "weights.safetensors", model.params)
+
+
+def save_temperature(path: str | os.PathLike[str], temperature: float) -> None:
+    """Writes a fitted temperature into a model's description; `path` is as for `load`.
+
+    Raises:
+      Im2latexError: if there is no model, or the file cannot be written.
+    """
+    folder = _folder(path)
+    try:
+        _write_description(folder, {**_read_description(folder), "temperature": temperature})
+    except OSError as error:
+        raise Im2latexError(f"{folder / 'model.json'}: cannot be written: {error}") from error
+
+
+def _write_description(folder: pathlib.Path, description: dict) -> None:
     part = folder / "model.json.part"
     part.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
     os.replace(part, folder / "model.json")
-    model.vocabulary.save(folder / "vocabulary.json")
-    weights.save(folder / "weights.safetensors", model.params)
+
+
+def _folder(path: str | os.PathLike[str]) -> pathlib.Path:
+    """The model's folder, in a work directory or itself."""
+    folder = pathlib.Path(path)
+    return folder / "model" if (folder / "model").is_dir() else folder
+
+
+def _read_description(folder: pathlib.Path) -> dict:
+    try:
+        return json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise Im2latexError(
+            f"{folder}: no model here (model.json is missing): give the work directory of a "
+            "training run that has evaluated at least once"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise Im2latexError(f"{folder / 'model.json'}: cannot read the model: {error}") from error
 
 
 def packaged() -> pathlib.Path:
@@ -69,22 +107,19 @@ def load(path: str | os.PathLike[str]) -> TrainedModel:
     Raises:
       Im2latexError: if there is no model, or its files do not fit together.
     """
-    folder = pathlib.Path(path)
-    if (folder / "model").is_dir():
-        folder = folder / "model"
+    folder = _folder(path)
+    description = _read_description(folder)
     try:
-        description = json.loads((folder / "model.json").read_text(encoding="utf-8"))
         config = ConfigDict(description["model"])
         buckets = tuple(Bucket(*shape) for shape in description["buckets"])
-    except FileNotFoundError as error:
+        temperature = float(description.get("temperature", 1.0))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Im2latexError(
-            f"{path}: no model here (model.json is missing): give the work directory of a training "
-            "run that has evaluated at least once"
+            f"{folder / 'model.json'}: is no model's description: {error!r}"
         ) from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Im2latexError(f"{folder / 'model.json'}: cannot read the model: {error}") from error
     vocabulary = Vocabulary.load(folder / "vocabulary.json")
     network = im2latex.build(config, len(vocabulary))
     shapes = jax.eval_shape(lambda: im2latex.initialize(network, jax.random.PRNGKey(0)))
     params = weights.load(folder / "weights.safetensors", shapes)
-    return TrainedModel(network, config, jax.tree.map(jnp.asarray, params), vocabulary, buckets)
+    params = jax.tree.map(jnp.asarray, params)
+    return TrainedModel(network, config, params, vocabulary, buckets, temperature)

@@ -23,9 +23,10 @@ import cv2
 import jax
 import numpy as np
 
-from im2latex_jax import compilation, decoding, images, model_files
+from im2latex_jax import calibration, compilation, decoding, images, model_files, syntax
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex import lexer
+from im2latex_jax.latex.vocabulary import PAD
 
 # Pictures that `stream` prepares at a time, in batches: enough for full batches of like sizes.
 BATCHES_AHEAD = 4
@@ -43,8 +44,9 @@ class Recognition:
     Attributes:
       latex: the formula; empty for a blank picture, or where there is an error.
       tokens: its tokens.
-      confidence: that the whole formula is right, 0 to 1. Calibrated where the model is.
+      confidence: that the whole formula is right, 0 to 1; see `calibration`.
       probabilities: the network's probability of each token, given those before it.
+      log_prob: the network's log-probability of the whole formula, its end included.
       error: why the picture could not be read, in one line, or None.
       note: what the reader should know about the picture (blank, several frames), or None.
       ink: the prepared picture that the network saw, uint8 [height, width], 0 is paper; None where
@@ -55,6 +57,7 @@ class Recognition:
     tokens: list[str] = dataclasses.field(default_factory=list)
     confidence: float = 0.0
     probabilities: list[float] = dataclasses.field(default_factory=list)
+    log_prob: float = -math.inf
     error: str | None = None
     note: str | None = None
     ink: np.ndarray | None = dataclasses.field(default=None, repr=False)
@@ -108,6 +111,8 @@ class Recognizer:
         *,
         rescale: bool | float = True,
         batch_size: int = 16,
+        beam_size: int = 1,
+        constrain: bool = True,
     ):
         """Wraps a model.
 
@@ -116,28 +121,24 @@ class Recognizer:
           rescale: True to find the size of the writing in each picture, False for pictures that are
             at the network's scale, or the factor to scale all by.
           batch_size: pictures decoded at a time, at the most.
+          beam_size: hypotheses that the search follows; 1 is greedy.
+          constrain: whether only formulas are written that compile (see `syntax`).
 
         Raises:
           Im2latexError: for a setting that makes no sense.
         """
-        if batch_size < 1:
-            raise Im2latexError(f"batch_size must be at least 1, not {batch_size}")
+        if min(batch_size, beam_size) < 1:
+            raise Im2latexError(
+                f"batch_size and beam_size must be at least 1, not {batch_size} and {beam_size}"
+            )
         if not isinstance(rescale, bool) and not 0 < rescale < math.inf:
             raise Im2latexError(f"rescale must be a bool or a positive factor, not {rescale}")
         self.model = model
         self._rescale = rescale
         self._batch_size = batch_size
         self._canvases = _canvases((bucket.height, bucket.width) for bucket in model.buckets)
-        network = model.network
-
-        def read_pictures(params, pictures, sizes, budgets, max_length: int):
-            return decoding.greedy(network, params, pictures, sizes, max_length, budgets=budgets)
-
-        def attend_pictures(params, pictures, sizes, tokens):
-            return decoding.attend(network, params, pictures, sizes, tokens)
-
-        self._read = compilation.jit(read_pictures, static_argnames="max_length")
-        self._attend = compilation.jit(attend_pictures)
+        self._rules = syntax.build(model.vocabulary) if constrain else None
+        self._beam_size = beam_size
 
     @classmethod
     def load(cls, path: str | os.PathLike[str] | None = None, **settings) -> "Recognizer":
@@ -274,11 +275,18 @@ class Recognizer:
         budgets = np.zeros(rows, np.int32)  # 0 for fillers: they end before they begin
         budgets[: len(inks)] = [token_budget(*ink.shape) for ink in inks]
         tokens, log_probs = jax.device_get(
-            self._read(
-                self.model.params, pictures, sizes, budgets, max_length=token_budget(*canvas)
+            _read(
+                self.model.params,
+                pictures,
+                sizes,
+                budgets,
+                network=self.model.network,
+                rules=self._rules,
+                beam_size=self._beam_size,
+                max_length=token_budget(*canvas),
             )
         )
-        lengths = (tokens != decoding.PAD).sum(axis=1)
+        lengths = (tokens != PAD).sum(axis=1)
         return [
             _Answer(ink, tokens[row, : lengths[row]], log_probs[row, : lengths[row]])
             for row, ink in enumerate(inks)
@@ -288,11 +296,13 @@ class Recognizer:
         if answer is None:
             return Recognition(error=picture.error, note=picture.note)
         tokens = self.model.vocabulary.decode(answer.ids)
+        log_prob = float(answer.log_probs.sum())
         return Recognition(
             latex=lexer.detokenize(tokens),
             tokens=tokens,
-            confidence=math.exp(float(answer.log_probs.sum())),
+            confidence=calibration.confidence(log_prob, self.model.temperature),
             probabilities=np.exp(answer.log_probs[: len(tokens)]).tolist(),
+            log_prob=log_prob,
             note=picture.note,
             ink=answer.ink,
             _attend=functools.partial(self._attention, answer.ink, answer.ids[: len(tokens)]),
@@ -302,13 +312,35 @@ class Recognizer:
         """Attention weights [tokens, rows, columns] of the cells that hold any of the picture."""
         canvas = self._canvas(ink)
         pictures, sizes = _collate([ink], canvas, 1)
-        tokens = np.full((1, token_budget(*canvas)), decoding.PAD, np.int32)
+        tokens = np.full((1, token_budget(*canvas)), PAD, np.int32)
         tokens[0, : len(ids)] = ids
-        weights = jax.device_get(self._attend(self.model.params, pictures, sizes, tokens))
-        stride = self.model.network.encoder.stride
+        network = self.model.network
+        weights = jax.device_get(
+            _attend(self.model.params, pictures, sizes, tokens, network=network)
+        )
+        stride = network.encoder.stride
         rows, columns = (-(-side // step) for side, step in zip(ink.shape, stride, strict=True))
         grid = weights[0, : len(ids)].reshape(len(ids), *np.floor_divide(canvas, stride))
         return grid[:, :rows, :columns]
+
+
+@compilation.jit(static_argnames=("network", "rules", "beam_size", "max_length"))
+def _read(params, pictures, sizes, budgets, *, network, rules, beam_size: int, max_length: int):
+    """Tokens and log-probabilities [B, T] of pictures; compiled once for all recognizers."""
+    if beam_size == 1:
+        return decoding.greedy(
+            network, params, pictures, sizes, max_length, budgets=budgets, syntax=rules
+        )
+    found = decoding.beam(
+        network, params, pictures, sizes, max_length, beam_size, budgets=budgets, syntax=rules
+    )
+    return found.tokens[:, 0], found.log_probs[:, 0]
+
+
+@compilation.jit(static_argnames="network")
+def _attend(params, pictures, sizes, tokens, *, network):
+    """Attention weights [B, T, P] with which pictures' tokens were written."""
+    return decoding.follow(network, params, pictures, sizes, tokens)[1]
 
 
 def token_budget(height: int, width: int) -> int:

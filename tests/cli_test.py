@@ -113,6 +113,25 @@ def test_evaluate_prints_the_figures(model, scans, tmp_path, capsys):
     assert "gone.png" in captured.err
 
 
+def test_calibrate_writes_the_temperature_into_the_model(tmp_path, scans, capsys):
+    model = tiny_model.save(tmp_path / "model")
+    assert cli.main(["predict", str(scans), "--checkpoint", str(model), "--json"]) == 0
+    before = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    pairs = scans / "pairs.tsv"
+    pairs.write_text(
+        "".join(
+            f"{name}.png\t{answer['latex']}\n" for name, answer in zip("ab", before, strict=True)
+        )
+    )
+    assert cli.main(["calibrate", str(pairs), "--checkpoint", str(tmp_path), "--json"]) == 0
+    fit = json.loads(capsys.readouterr().out)
+    assert fit["temperature"] > 10 and fit["error_after"] < fit["error_before"]
+    assert cli.main(["predict", str(scans), "--checkpoint", str(model), "--json"]) == 0
+    after = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [answer["latex"] for answer in after] == [answer["latex"] for answer in before]
+    assert all(a["confidence"] > b["confidence"] for a, b in zip(after, before, strict=True))
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -1,4 +1,5 @@
 import concurrent.futures
+import dataclasses
 import subprocess
 import sys
 
@@ -107,7 +108,7 @@ def test_a_stream_yields_before_its_source_ends(recognizer, pictures):
     assert len(taken) == 1
     next(stream)
     assert len(taken) == 2
-    batched = recognizer.stream(endless(), batch_size=2)
+    batched = recognizer.stream(endless(), batch_size=4)
     assert next(batched).error is None
     batched.close()
 
@@ -149,3 +150,26 @@ def test_the_attention_covers_the_picture_for_each_token(recognizer, pictures):
 
 def test_the_token_budget_grows_with_the_picture():
     assert 32 < token_budget(20, 20) < token_budget(20, 200) < token_budget(80, 200) < 300
+
+
+def test_a_beam_is_at_least_as_likely_as_greedy_on_the_whole(recognizer, pictures):
+    wide = Recognizer(recognizer.model, batch_size=4, beam_size=4)(pictures)
+    greedy = recognizer(pictures)
+    assert [answer.tokens for answer in wide] != [answer.tokens for answer in greedy]
+    assert sum(answer.log_prob for answer in wide) > sum(answer.log_prob for answer in greedy)
+
+
+def test_what_is_written_is_balanced_unless_that_is_not_wanted(recognizer, pictures):
+    free = Recognizer(recognizer.model, batch_size=4, constrain=False)
+    unfinished = {"_", "^", r"\frac", r"\left(", r"\begin{matrix}"}
+    assert any(answer.tokens[-1] in unfinished for answer in free(pictures))
+    for answer in recognizer(pictures):
+        assert answer.tokens[-1] not in unfinished
+        assert answer.tokens.count("{") == answer.tokens.count("}")
+
+
+def test_the_confidence_is_the_probability_at_the_models_temperature(recognizer, pictures):
+    warm = Recognizer(dataclasses.replace(recognizer.model, temperature=4.0), batch_size=4)
+    [answer] = warm(pictures[1])
+    assert answer.confidence == pytest.approx(np.exp(answer.log_prob / 4))
+    assert answer.log_prob < np.log(answer.probabilities).sum() < 0
