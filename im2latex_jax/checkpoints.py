@@ -100,8 +100,9 @@ class Checkpoints:
         except (ValueError, KeyError, OSError) as error:
             reason = str(error).strip().splitlines()[0]
             raise Im2latexError(
-                f"{self._manager.directory / str(step)}: cannot restore this checkpoint ({reason}): "
-                "remove its folder to go on from an older one, or use another --workdir"
+                f"{self._manager.directory / str(step)}: cannot restore this checkpoint "
+                f"({reason}): remove its folder to go on from an older one, or use another "
+                "--workdir"
             ) from error
         return restored.state, Progress(**restored.progress)
 

@@ -39,7 +39,7 @@ class Evaluation:
 
 
 def make_eval_step(model: Im2Latex):
-    """The jitted step: (params, batch) to (loss summed over tokens, tokens counted, decoded ids)."""
+    """The jitted step: (params, batch) to (loss summed over tokens, tokens, decoded ids)."""
 
     @compilation.jit
     def eval_step(params, batch):
@@ -81,6 +81,4 @@ def evaluate(
                 ids.append(int(number))
                 predictions.append(examples.vocabulary.decode(row))
     truths = [examples.formula(number) for number in ids]
-    return Evaluation(
-        metrics.compare(predictions, truths), loss / count, ids, predictions, truths
-    )
+    return Evaluation(metrics.compare(predictions, truths), loss / count, ids, predictions, truths)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from im2latex_jax import images, input_pipeline
+from im2latex_jax import augmentation, images, input_pipeline
 from im2latex_jax.datasets.records import Split
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex import lexer
@@ -22,19 +22,27 @@ class Examples:
       vocabulary: numbers the tokens.
       sizes: of the prepared pictures in pixels at the most, and of the captions in steps.
       kept: [N] bool; False for examples over the size limits.
+      settings: how pictures are changed; `augmentation.OFF` for evaluation.
+      seed: of the augmentation.
     """
 
     split: Split
     vocabulary: Vocabulary
     sizes: input_pipeline.Sizes
     kept: np.ndarray
+    settings: augmentation.Settings = augmentation.OFF
+    seed: int = 0
 
     def load(self, number: int, epoch: int = 0) -> input_pipeline.Example:
-        """Prepared ink [height, width] uint8 and token ids of example `number`."""
+        """Prepared ink [height, width] uint8 and token ids of example `number`, for an epoch."""
         record = self.split[number]
-        # Stored pictures are black on white and cropped: what `images.prepare` makes of any picture.
-        ink = np.pad(255 - images.read(record["image"]), images.MARGIN)
-        return ink, self.vocabulary.encode(lexer.tokenize(record["formula"]))
+        # Stored pictures are black on white and cropped: what recognition makes of any picture.
+        ink = 255 - images.read(record["image"])
+        if self.settings.probability:
+            rng = np.random.default_rng((self.seed, epoch, number))
+            ink = augmentation.augment(ink, rng, self.settings)
+        ids = self.vocabulary.encode(lexer.tokenize(record["formula"]))
+        return np.pad(ink, images.MARGIN), ids
 
     def formula(self, number: int) -> list[str]:
         """Tokens of the true formula."""
@@ -54,14 +62,23 @@ class Examples:
         return digest.hexdigest()[:16]
 
 
-def prepare(split: Split, vocabulary: Vocabulary, limits: Mapping[str, int]) -> Examples:
+def prepare(
+    split: Split,
+    vocabulary: Vocabulary,
+    limits: Mapping[str, int],
+    settings: augmentation.Settings = augmentation.OFF,
+    seed: int = 0,
+) -> Examples:
     """Measures a split and leaves out what is over `limits` (max_height, max_width, max_length).
 
     Raises:
       Im2latexError: if nothing is left.
     """
+    heights, widths = split.heights, split.widths
+    if settings.probability:
+        heights, widths = augmentation.max_size(heights, widths, settings)
     margin = 2 * images.MARGIN
-    sizes = input_pipeline.Sizes(split.heights + margin, split.widths + margin, split.lengths + 1)
+    sizes = input_pipeline.Sizes(heights + margin, widths + margin, split.lengths + 1)
     kept = (
         (sizes.heights <= limits["max_height"])
         & (sizes.widths <= limits["max_width"])
@@ -72,4 +89,4 @@ def prepare(split: Split, vocabulary: Vocabulary, limits: Mapping[str, int]) -> 
             f"no example of split {split.name!r} is within max_height, max_width and max_length: "
             "raise --config.limits.max_height, max_width or max_length"
         )
-    return Examples(split, vocabulary, sizes, kept)
+    return Examples(split, vocabulary, sizes, kept, settings, seed)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import grain
 import numpy as np
+from absl import flags
 
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex.vocabulary import BOS, EOS, PAD
@@ -38,7 +39,7 @@ class Bucket:
 
 @dataclasses.dataclass(frozen=True)
 class Sizes:
-    """Sizes of a split's examples: int arrays of one length, pixels and steps (tokens and <eos>)."""
+    """Sizes of a split's examples in pixels and steps (tokens and <eos>): int arrays [N]."""
 
     heights: np.ndarray
     widths: np.ndarray
@@ -106,10 +107,9 @@ def padding_share(buckets: Sequence[Bucket], assignment: np.ndarray, sizes: Size
 
 @dataclasses.dataclass(frozen=True)
 class Curriculum:
-    """Short formulas first: in the first `epochs`, only captions of at most `length` steps."""
+    """Short formulas first: epoch e has only captions of at most `lengths[e]` steps, later all."""
 
-    epochs: int = 0
-    length: int = 0
+    lengths: tuple[int, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -140,8 +140,8 @@ class TrainingPlan:
 
     def _members(self, epoch: int) -> list[np.ndarray]:
         chosen = self.assignment >= 0
-        if epoch < self.curriculum.epochs:
-            chosen &= self.lengths <= self.curriculum.length
+        if epoch < len(self.curriculum.lengths):
+            chosen &= self.lengths <= self.curriculum.lengths[epoch]
         return [np.flatnonzero(chosen & (self.assignment == b)) for b in range(len(self.buckets))]
 
     @functools.cached_property
@@ -284,5 +284,7 @@ def batches(
     options = grain.ReadOptions(num_threads=num_threads, prefetch_buffer_size=prefetch)
     dataset = grain.MapDataset.source(source).to_iter_dataset(options)
     if num_workers:
+        if not flags.FLAGS.is_parsed():  # grain asks for its own flags, also outside of absl's app
+            flags.FLAGS.mark_as_parsed()
         dataset = dataset.mp_prefetch(grain.MultiprocessingOptions(num_workers=num_workers))
     return iter(dataset)

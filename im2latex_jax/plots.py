@@ -33,9 +33,7 @@ def loss(lines: Sequence[dict], path: pathlib.Path) -> None:
     figure.savefig(path, dpi=120)
 
 
-def samples(
-    rows: Sequence[tuple[np.ndarray, str, str]], path: pathlib.Path, title: str
-) -> None:
+def samples(rows: Sequence[tuple[np.ndarray, str, str]], path: pathlib.Path, title: str) -> None:
     """Draws pictures with their true and predicted formulas.
 
     Args:

@@ -20,6 +20,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from im2latex_jax import (
+    augmentation,
     datasets,
     evaluate,
     examples,
@@ -95,22 +96,16 @@ def set_up(config: ConfigDict) -> Experiment:
         (lexer.tokenize(formula) for formula in splits["train"].formulas),
         min_count=config.dataset.min_token_count,
     )
-    train, validation, test = (
-        examples.prepare(splits[name], vocabulary, config.limits)
-        for name in ("train", "validation", "test")
+    train = examples.prepare(
+        splits["train"],
+        vocabulary,
+        config.limits,
+        augmentation.Settings(**config.augmentation),
+        config.seed,
     )
-    multiples = (*np.maximum((16, 32), np.prod(config.model.strides, axis=0)), 8)
-    kept = train.sizes.stack()[train.kept]
-    buckets = input_pipeline.plan_buckets(
-        input_pipeline.Sizes(*kept.T), config.num_buckets, tuple(map(int, multiples))
-    )
-    # A picture of another split may be larger in one way than all in training: one bucket holds it.
-    largest = np.max(
-        [s.sizes.stack()[s.kept].max(axis=0) for s in (train, validation, test)], axis=0
-    )
-    roof = input_pipeline.Bucket(*(-(-largest // multiples) * multiples).tolist())
-    if not any(dataclasses.astuple(b) >= dataclasses.astuple(roof) for b in buckets):
-        buckets.append(roof)
+    validation = examples.prepare(splits["validation"], vocabulary, config.limits)
+    test = examples.prepare(splits["test"], vocabulary, config.limits)
+    buckets = _plan_buckets(config, train, validation, test)
     plan = input_pipeline.TrainingPlan(
         buckets=buckets,
         assignment=train.assign(buckets),
@@ -118,13 +113,26 @@ def set_up(config: ConfigDict) -> Experiment:
         batch_size=config.batch_size,
         num_epochs=config.num_epochs,
         seed=config.seed,
-        curriculum=input_pipeline.Curriculum(**config.curriculum),
+        curriculum=input_pipeline.Curriculum(tuple(config.curriculum_lengths)),
     )
     model = im2latex.build(config.model, len(vocabulary))
     return Experiment(
         config, train, validation, test, buckets, plan, vocabulary, model,
         optimizer.build(config.optimizer, len(plan)),
     )  # fmt: skip
+
+
+def _plan_buckets(config: ConfigDict, train, *others) -> list[input_pipeline.Bucket]:
+    """Buckets for the training split, and one more where another split has larger examples."""
+    multiples = (*np.maximum((16, 32), np.prod(config.model.strides, axis=0)).tolist(), 8)
+    shapes = train.sizes.stack()[train.kept]
+    buckets = input_pipeline.plan_buckets(
+        input_pipeline.Sizes(*shapes.T), config.num_buckets, multiples
+    )
+    largest = np.max([s.sizes.stack()[s.kept].max(axis=0) for s in (train, *others)], axis=0)
+    if (input_pipeline.assign(buckets, input_pipeline.Sizes(*largest[:, None])) < 0).any():
+        buckets.append(input_pipeline.Bucket(*(-(-largest // multiples) * multiples).tolist()))
+    return buckets
 
 
 def run(config: ConfigDict, workdir: pathlib.Path) -> dict:
@@ -205,9 +213,7 @@ def _train(experiment, workdir, checkpoints, eval_step, state, progress):
                 now = time.perf_counter()
                 figures["learning_rate"] = float(rate(step - 1))
                 figures["epoch"] = plan.epoch_of(step - 1) + 1
-                figures["examples_per_second"] = (
-                    len(pending) * config.batch_size / (now - window)
-                )
+                figures["examples_per_second"] = len(pending) * config.batch_size / (now - window)
                 pending.clear()
                 log.write(step, "train", figures)
                 window = now

@@ -7,7 +7,7 @@ import pytest
 
 from im2latex_jax import input_pipeline
 from im2latex_jax.errors import Im2latexError
-from im2latex_jax.input_pipeline import Bucket, BatchSource, EvaluationPlan, Sizes, TrainingPlan
+from im2latex_jax.input_pipeline import BatchSource, Bucket, EvaluationPlan, Sizes, TrainingPlan
 
 
 def random_sizes(count=500, seed=0):
@@ -35,9 +35,7 @@ def toy_plan(count=50, **changes):
     sizes = toy_sizes(count)
     buckets = [Bucket(8, 8, 4), Bucket(8, 16, 8)]
     settings = {"batch_size": 8, "num_epochs": 3, "seed": 1} | changes
-    return TrainingPlan(
-        buckets, input_pipeline.assign(buckets, sizes), sizes.lengths, **settings
-    )
+    return TrainingPlan(buckets, input_pipeline.assign(buckets, sizes), sizes.lengths, **settings)
 
 
 def test_buckets_hold_everything_and_more_of_them_pad_less():
@@ -64,9 +62,7 @@ def test_padding_share_is_the_mean_of_area_and_steps():
 
 def test_what_fits_no_bucket_is_left_out():
     sizes = Sizes(np.asarray([10, 99]), np.asarray([10, 10]), np.asarray([5, 5]))
-    np.testing.assert_array_equal(
-        input_pipeline.assign([Bucket(16, 32, 8)], sizes), [0, -1]
-    )
+    np.testing.assert_array_equal(input_pipeline.assign([Bucket(16, 32, 8)], sizes), [0, -1])
 
 
 def test_every_example_is_seen_in_every_epoch_and_the_order_changes():
@@ -90,7 +86,7 @@ def test_the_plan_is_a_function_of_its_seed():
 
 
 def test_the_curriculum_begins_with_short_captions():
-    plan = toy_plan(curriculum=input_pipeline.Curriculum(epochs=1, length=2))
+    plan = toy_plan(curriculum=input_pipeline.Curriculum(lengths=(2,)))
     seen = [set(plan[step][1]) for step in range(len(plan))]
     first = set().union(*seen[: plan.epoch_ends[0]])
     assert first == {n for n in range(50) if n % 4 + 1 <= 2}

@@ -39,7 +39,9 @@ def test_the_derivative_is_that_of_automatic_differentiation(inputs):
         )
 
     expected, actual = gradients(recurrence.unroll_plain), gradients(recurrence.unroll)
-    jax.tree.map(lambda e, a: np.testing.assert_allclose(a, e, rtol=2e-4, atol=2e-5), expected, actual)
+    jax.tree.map(
+        lambda e, a: np.testing.assert_allclose(a, e, rtol=2e-4, atol=2e-5), expected, actual
+    )
     assert all(float(jnp.abs(leaf).max()) > 1e-3 for leaf in jax.tree.leaves(expected))
 
 

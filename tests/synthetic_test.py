@@ -19,7 +19,7 @@ from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex.lexer import tokenize
 from im2latex_jax.latex.normalizer import normalize
 
-SIZES = {"num_train": 30, "num_validation": 5, "num_test": 5}
+SIZES = {"num_train": 30, "num_short": 6, "num_validation": 5, "num_test": 5}
 
 
 @pytest.fixture(scope="module")
@@ -91,12 +91,22 @@ def test_growing_brackets_stand_around_tall_contents_only(formulas):
 
 def test_splits_have_their_sizes_and_share_no_formula(splits):
     assert {name: len(split) for name, split in splits.items()} == {
-        "train": 30,
+        "train": 36,
         "validation": 5,
         "test": 5,
     }
-    formulas = [formula for split in splits.values() for formula in split.formulas]
-    assert len(set(formulas)) == 40
+    formulas = {name: split.formulas for name, split in splits.items()}
+    long = [*formulas["test"], *formulas["validation"], *formulas["train"][:30]]
+    assert len(set(long)) == 40
+    short = formulas["train"][30:]
+    assert not set(short) & set(long)
+    assert max(len(formula.split()) for formula in short) <= grammar.MAX_SHORT_TOKENS
+
+
+def test_short_formulas_hold_the_tokens_of_the_long_ones(formulas):
+    short = {t for index in range(5000) for t in grammar.generate_short(0, index)}
+    long = {token for tokens in formulas for token in tokens}
+    assert long - short <= {r"\operatorname*", r"\{", r"\}", r"\langle", r"\rangle"}
 
 
 def test_a_repeated_formula_is_used_once(tmp_path, monkeypatch):
@@ -104,8 +114,9 @@ def test_a_repeated_formula_is_used_once(tmp_path, monkeypatch):
     generate = grammar.generate
     monkeypatch.setattr(grammar, "generate", lambda seed, index: generate(seed, index % 12))
     few = datasets.load(
-        "synthetic", tmp_path, num_workers=0, num_train=8, num_validation=2, num_test=2
-    )
+        "synthetic", tmp_path, num_workers=0,
+        num_train=8, num_short=0, num_validation=2, num_test=2,
+    )  # fmt: skip
     assert len({formula for split in few.values() for formula in split.formulas}) == 12
 
 
@@ -164,12 +175,12 @@ def test_built_once_and_reused(splits, monkeypatch):
 def test_an_interrupted_build_is_not_taken_as_finished(tmp_path, monkeypatch):
     draw_chunk = drawing.draw_chunk
 
-    def interrupted(seed, look, indices):
+    def interrupted(seed, look, short, indices):
         if indices.start:
             raise KeyboardInterrupt
-        return draw_chunk(seed, look, indices)
+        return draw_chunk(seed, look, short, indices)
 
-    sizes = {"num_train": 120, "num_validation": 5, "num_test": 5}
+    sizes = {"num_train": 120, "num_short": 0, "num_validation": 5, "num_test": 5}
     with monkeypatch.context() as patch:
         patch.setattr(drawing, "draw_chunk", interrupted)
         with pytest.raises(KeyboardInterrupt):
@@ -225,8 +236,8 @@ import sys
 from im2latex_jax import datasets
 assert "tensorflow_datasets" not in sys.modules
 split = datasets.load("synthetic", sys.argv[1], num_workers=0,
-                      num_train=2, num_validation=1, num_test=1)["train"]
-assert split[0]["image"].startswith(b"\\x89PNG") and len(split.lengths) == 2
+                      num_train=2, num_short=1, num_validation=1, num_test=1)["train"]
+assert split[0]["image"].startswith(b"\\x89PNG") and len(split.lengths) == 3
 assert "tensorflow" not in sys.modules
 """
 

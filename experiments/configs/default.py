@@ -14,6 +14,7 @@ def get_config() -> ConfigDict:
     config.dataset.options = ConfigDict()  # of the builder
     config.dataset.options.seed = 0
     config.dataset.options.num_train = 16_000
+    config.dataset.options.num_short = 12_000
     config.dataset.options.num_validation = 1_000
     config.dataset.options.num_test = 1_000
     config.dataset.min_token_count = 1  # rarer tokens of the training captions become <unk>
@@ -26,9 +27,12 @@ def get_config() -> ConfigDict:
     config.num_buckets = 4  # shapes of batches; each one compiles once
     config.batch_size = 32
     config.num_epochs = 4
-    config.curriculum = ConfigDict()  # short formulas alone in the first epochs
-    config.curriculum.epochs = 0
-    config.curriculum.length = 0
+    # Most steps (tokens and <eos>) of a caption in each of the first epochs: short formulas first,
+    # which a network needs to learn the symbols and where to look.
+    config.curriculum_lengths = (3, 3, 3, 6, 6, 8, 10, 12, 16, 20)
+    config.augmentation = ConfigDict()  # of training pictures; see im2latex_jax.augmentation
+    config.augmentation.probability = 0.0  # that a picture is changed at all
+    config.augmentation.rate = 0.35  # that an effect takes part in a changed picture
     config.num_threads = 1  # that load batches ahead
     config.num_workers = 0  # processes that load batches ahead; 0: threads of this one
 

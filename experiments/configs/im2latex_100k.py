@@ -12,8 +12,7 @@ def get_config() -> ConfigDict:
     config = paper.get_config()
     config.batch_size = 256
     config.num_epochs = 60
-    config.curriculum.epochs = 2
-    config.curriculum.length = 48
+    config.curriculum_lengths = (32, 48, 64)
     config.num_threads = 8
 
     config.model.features = (96, 256)

@@ -22,6 +22,7 @@ def get_config() -> ConfigDict:
     config.num_buckets = 8
     config.batch_size = 24
     config.num_epochs = 15
+    config.curriculum_lengths = ()
 
     config.model.features = (64, 160)
     config.model.blocks = (1, 3)

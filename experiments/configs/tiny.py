@@ -8,11 +8,13 @@ from experiments.configs import default
 def get_config() -> ConfigDict:
     config = default.get_config()
     config.dataset.options.num_train = 48
+    config.dataset.options.num_short = 0
     config.dataset.options.num_validation = 8
     config.dataset.options.num_test = 8
     config.num_buckets = 2
     config.batch_size = 8
     config.num_epochs = 2
+    config.curriculum_lengths = ()
     config.model.features = (8, 16)
     config.model.blocks = (0, 1)
     config.model.embedding = 8

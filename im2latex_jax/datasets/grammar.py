@@ -17,6 +17,7 @@ import numpy as np
 
 MIN_TOKENS = 4
 MAX_TOKENS = 30
+MAX_SHORT_TOKENS = 10
 
 Tokens = list[str]
 
@@ -78,6 +79,13 @@ _LIMIT_FUNCTION = _Pool([" ".join(name) for name in _words("lim max min sup")], 
 _RELATION = _Pool(_words(r"< \leq \sim > \equiv \approx \geq \neq \rightarrow"))
 _SET_RELATION = _Pool(_words(r"\in \subset \rightarrow \leftrightarrow \Rightarrow"))
 _PRODUCT_SIGN = _Pool(_words(r"\cdot \times \otimes \wedge \cup / \pm"))
+_SIGN = _Pool(
+    _words(
+        r"= + - , < \leq \sim > \equiv \approx \geq \neq \rightarrow \in \subset \leftrightarrow"
+        r" \Rightarrow \cdot \times \otimes \wedge \cup / \pm \ldots \cdots"
+    )
+)
+_BIG = _Pool(_words(r"\sum \int \prod \oint"))
 _TALL = {r"\frac", r"\sum", r"\prod", r"\int", r"\oint"}
 _BRACKETS = {
     "(": ("(", ")", r"\left(", r"\right)"),
@@ -97,6 +105,22 @@ def generate(seed: int, index: int) -> Tokens:
     while True:
         tokens = grammar.formula()
         if MIN_TOKENS <= len(tokens) <= MAX_TOKENS:
+            return tokens
+
+
+def generate_short(seed: int, index: int) -> Tokens:
+    """The short formula number `index`: a symbol, a variable with its indices, a small term.
+
+    Every token of the long formulas is among them, the rare ones nearly as often as the frequent:
+    from these a network learns the symbols before it has to find its way through a formula.
+
+    Returns:
+      Between 1 and `MAX_SHORT_TOKENS` tokens. Different indices often give the same formula.
+    """
+    grammar = _Grammar(np.random.default_rng((seed, index, 2)))
+    while True:
+        tokens = grammar.short_formula()
+        if len(tokens) <= MAX_SHORT_TOKENS:
             return tokens
 
 
@@ -154,6 +178,22 @@ class _Grammar:
                 return self.tuple()
             case _:
                 return self.expression(0)
+
+    def short_formula(self) -> Tokens:
+        match self.choose(atom=25, number=6, big=4, scripted=20, signed=25, factor=20):
+            case "atom":
+                return self.atom(0)
+            case "number":
+                return _NUMBER.pick(self.rng)
+            case "big":
+                return _BIG.pick(self.rng)
+            case "scripted":
+                return self.scripted(0)
+            case "signed":
+                right = self.scripted(0) if self.happens(0.4) else self.atom(0)
+                return [*self.atom(0), *_SIGN.pick(self.rng), *right]
+            case _:
+                return self.factor(0)
 
     def left_side(self) -> Tokens:
         match self.choose(variable=45, call=20, derivative=15, term=20):

@@ -1,6 +1,6 @@
 """Recurrent decoder: memory of a picture to the tokens of its formula.
 
-Shapes in names: B batch, T steps, P positions, M memory channels, E embedding, H state, V vocabulary.
+Shapes in names: B batch, T steps, P positions, M memory channels, V vocabulary.
 """
 
 import flax.linen as nn
@@ -15,8 +15,8 @@ class Decoder(nn.Module):
 
     Attributes:
       vocabulary_size: V, tokens the output layer chooses from.
-      embedding: E, channels of a token.
-      hidden: H, channels of the GRU's state.
+      embedding: channels of a token.
+      hidden: channels of the GRU's state.
       attention: units of the additive attention.
       memory: M, channels of the memory.
       dropout: rate on the embeddings and on the output features.
@@ -42,7 +42,9 @@ class Decoder(nn.Module):
         self.drop = nn.Dropout(self.dropout)
         self.weights = recurrence.Weights(
             w_c=self.param("context_gates", dense, (self.memory, 3 * self.hidden)),
-            w_h=self.param("state_gates", nn.initializers.orthogonal(), (self.hidden, 3 * self.hidden)),
+            w_h=self.param(
+                "state_gates", nn.initializers.orthogonal(), (self.hidden, 3 * self.hidden)
+            ),
             b_h=self.param("state_bias", nn.initializers.zeros, (3 * self.hidden,)),
             w_q=self.param("query", dense, (self.hidden, self.attention)),
             v=self.param("score", nn.initializers.normal(self.attention**-0.5), (self.attention,)),
@@ -72,7 +74,12 @@ class Decoder(nn.Module):
         return state, self._logits(state.h, state.c, embedded), looked
 
     def __call__(
-        self, memory_BxPxM: jax.Array, mask_BxP: jax.Array, tokens_BxT: jax.Array, *, train: bool = False
+        self,
+        memory_BxPxM: jax.Array,
+        mask_BxP: jax.Array,
+        tokens_BxT: jax.Array,
+        *,
+        train: bool = False,
     ) -> jax.Array:
         """Logits [B, T, V], float32, of the token that follows each of `tokens` (teacher forcing).
 

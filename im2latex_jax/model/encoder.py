@@ -3,9 +3,9 @@
 Shapes in names: B batch, H W picture height and width in pixels, h w the same in cells of a stage,
 C channels, P = h * w positions of the last grid.
 
-Nothing in here looks across the picture's own border: features outside the picture are set to zero
-before every convolution that mixes neighbours, which is what the convolution's own zero padding does
-for a picture alone. A picture's features are therefore the same alone and in a padded batch.
+Nothing in here looks across the picture's own border: features outside the picture are set to
+zero before every convolution that mixes neighbours, which is what the convolution's own zero
+padding does for a picture alone. Its features are therefore the same alone and in a padded batch.
 """
 
 from collections.abc import Sequence

@@ -35,9 +35,9 @@ class Im2Latex(nn.Module):
     ) -> tuple[jax.Array, jax.Array]:
         """Logits of the next tokens, and how often each token is expected in the formula.
 
-        The counts are an auxiliary task for training: a density over the grid for each token, summed
-        (Li et al. 2022, "When Counting Meets HMER"). It teaches the encoder the symbols before the
-        attention has learned where to look. Decoding does not use it.
+        The counts are an auxiliary task for training: a density over the grid for each token,
+        summed (Li et al. 2022, "When Counting Meets HMER"). It teaches the encoder the symbols
+        before the attention has learned where to look. Decoding does not use it.
 
         Args:
           images_BxHxWx1: uint8 ink (0 paper, 255 ink), H and W multiples of the encoder's stride,

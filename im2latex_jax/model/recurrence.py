@@ -101,7 +101,7 @@ def _unroll_backward(residuals, cotangents):
     weights, picture, state, x, h, c, a = residuals
     h_before = jnp.concatenate([state.h[None], h[:-1]])
     c_before = jnp.concatenate([state.c[None], c[:-1]])
-    # Everything but the products with dh and dc is known before the scan: one product for all steps.
+    # All but the products with dh and dc is known before the scan: one product for all steps.
     r, z, n, u_n = gates(x, h_before, c_before, weights)
     q = h @ weights.w_q
 

@@ -1,11 +1,12 @@
 """TFDS builder of the embedded data set: `grammar` writes the formulas, mathtext draws them."""
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
 import itertools
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Generator, Iterator
 from typing import Any
 
 import tensorflow_datasets as tfds
@@ -16,6 +17,9 @@ from im2latex_jax.datasets.synthetic import drawing
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.rendering import mathtext
 
+Example = tuple[int, dict[str, Any]]
+
+_SHORT_KEYS = 10**9  # the keys of short formulas begin here
 _CHUNK = 100  # formulas that a worker draws at a time
 
 
@@ -27,6 +31,8 @@ class SyntheticConfig(tfds.core.BuilderConfig):
       seed: of the formulas and of the choice of font and size.
       num_train, num_validation, num_test: formulas in each split. The test formulas come first out
         of the generator, so they stay the same whatever the size of the training split.
+      num_short: short formulas added to the training split, from single symbols up, to begin the
+        training with. They may repeat each other in other fonts, but none of another split.
       fonts: of mathtext, one chosen for each formula.
       font_sizes: in points, one chosen for each formula.
       dpi: pixels an inch.
@@ -36,6 +42,7 @@ class SyntheticConfig(tfds.core.BuilderConfig):
     name: str = ""  # made from the other fields
     seed: int = 0
     num_train: int = 16_000
+    num_short: int = 12_000
     num_validation: int = 1_000
     num_test: int = 1_000
     fonts: tuple[str, ...] = mathtext.FONTS
@@ -59,7 +66,7 @@ class SyntheticConfig(tfds.core.BuilderConfig):
         if not self.name:
             looks = (self.fonts, self.font_sizes, self.dpi, self.max_height, self.max_width)
             digest = hashlib.sha256(repr(looks).encode()).hexdigest()[:8]
-            sizes = f"{self.num_train}_{self.num_validation}_{self.num_test}"
+            sizes = f"{self.num_train}_{self.num_short}_{self.num_validation}_{self.num_test}"
             self.name = f"seed{self.seed}_{sizes}_{digest}"
 
 
@@ -95,31 +102,53 @@ class Synthetic(tfds.core.GeneratorBasedBuilder):
             "validation": config.num_validation,
             "train": config.num_train,
         }
-        drawn = self._drawn(sum(sizes.values()))
+        total = sum(sizes.values())
+        bar = tqdm.tqdm(
+            total=total + config.num_short,
+            desc="Drawing formulas",
+            unit="formula",
+            disable=not sys.stderr.isatty(),
+        )
+        seen: set[str] = set()
+        long = self._distinct(total, seen, bar)
         # TFDS exhausts one split before it begins the next: one stream serves all three.
-        return {name: itertools.islice(drawn, size) for name, size in sizes.items()}
+        splits = {name: itertools.islice(long, size) for name, size in sizes.items()}
+        splits["train"] = itertools.chain(splits["train"], self._short(seen, bar))
+        return splits
 
     def _generate_examples(self) -> Iterator:
-        raise NotImplementedError("the splits share one generator: see _split_generators")
+        raise AssertionError("the splits share one generator: see _split_generators")
 
-    def _drawn(self, total: int) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Yields the first `total` different formulas that fit the limits, each as key, example."""
+    def _drawn(self, *, short: bool) -> Generator[Example, None, None]:
+        """Yields all formulas that fit the limits, without end, each as key and example."""
         config = self.builder_config
         look = drawing.Look(
             config.fonts, config.font_sizes, config.dpi, config.max_height, config.max_width
         )
-        draw = functools.partial(drawing.draw_chunk, config.seed, look)
+        draw = functools.partial(drawing.draw_chunk, config.seed, look, short)
         chunks = (range(start, start + _CHUNK) for start in itertools.count(0, _CHUNK))
         results = parallel.ordered_map(draw, chunks, self._num_workers, drawing.prepare_worker)
-        seen: set[str] = set()
-        quiet = not sys.stderr.isatty()
-        with tqdm.tqdm(total=total, desc="Drawing formulas", unit="formula", disable=quiet) as bar:
-            for index, example in itertools.chain.from_iterable(results):
-                if example["formula"] in seen:
-                    continue
-                seen.add(example["formula"])
-                bar.update()
-                yield index, example
-                if len(seen) == total:
-                    results.close()
-                    return
+        with contextlib.closing(results):
+            yield from itertools.chain.from_iterable(results)
+
+    def _distinct(self, total: int, seen: set[str], bar: tqdm.tqdm) -> Iterator[Example]:
+        """Yields the first `total` different formulas, and adds them to `seen`."""
+        with contextlib.closing(self._drawn(short=False)) as drawn:
+            for index, example in drawn:
+                if example["formula"] not in seen:
+                    seen.add(example["formula"])
+                    bar.update()
+                    yield index, example
+                    if len(seen) == total:
+                        return
+
+    def _short(self, seen: Collection[str], bar: tqdm.tqdm) -> Iterator[Example]:
+        """Yields the short formulas, without those of the long ones."""
+        left = self.builder_config.num_short
+        with bar, contextlib.closing(self._drawn(short=True)) as drawn:
+            while left:
+                index, example = next(drawn)
+                if example["formula"] not in seen:
+                    left -= 1
+                    bar.update()
+                    yield _SHORT_KEYS + index, example

@@ -35,18 +35,21 @@ def prepare_worker() -> None:
     gc.freeze()
 
 
-def draw_chunk(seed: int, look: Look, indices: range) -> list[tuple[int, dict[str, Any]]]:
-    """Draws the formulas with these numbers: pairs of number and record.
+def draw_chunk(
+    seed: int, look: Look, short: bool, indices: range
+) -> list[tuple[int, dict[str, Any]]]:
+    """Draws the formulas, or the short formulas, with these numbers: pairs of number and record.
 
     Those whose pictures are larger than the limits are missing in the result.
     """
-    drawn = ((index, _draw(seed, look, index)) for index in indices)
+    drawn = ((index, _draw(seed, look, short, index)) for index in indices)
     return [(index, record) for index, record in drawn if record is not None]
 
 
-def _draw(seed: int, look: Look, index: int) -> dict[str, Any] | None:
-    formula = " ".join(grammar.generate(seed, index))
-    rng = np.random.default_rng((seed, index, 1))  # not the stream of the grammar
+def _draw(seed: int, look: Look, short: bool, index: int) -> dict[str, Any] | None:
+    generate = grammar.generate_short if short else grammar.generate
+    formula = " ".join(generate(seed, index))
+    rng = np.random.default_rng((seed, index, 3 if short else 1))  # not a stream of the grammar
     font = look.fonts[rng.integers(len(look.fonts))]
     font_size = look.font_sizes[rng.integers(len(look.font_sizes))]
     picture = mathtext.draw(formula, font, font_size, look.dpi)
@@ -56,7 +59,7 @@ def _draw(seed: int, look: Look, index: int) -> dict[str, Any] | None:
     return {
         "image": mathtext.encode_png(picture),
         "formula": formula,
-        "id": f"synthetic-{seed}-{index:07d}",
+        "id": f"synthetic-{seed}-{'short' if short else 'long'}-{index:07d}",
         "height": height,
         "width": width,
     }
