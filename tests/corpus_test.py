@@ -3,11 +3,13 @@
 import bz2
 import contextlib
 import dataclasses
+import fcntl
 import gzip
 import hashlib
 import itertools
 import json
 import lzma
+import multiprocessing
 import os
 import pathlib
 import resource
@@ -15,12 +17,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 
 import cv2
 import numpy as np
 import pytest
 
 from im2latex_jax import datasets, images
+from im2latex_jax.datasets import parallel
 from im2latex_jax.datasets.corpus import chunks, drawing, pictures, selection
 from im2latex_jax.datasets.corpus.builder import CorpusConfig
 from im2latex_jax.datasets.corpus.sources import Columns, Source, SourceError
@@ -361,18 +365,34 @@ def test_records_can_hold_the_canonical_form(tmp_path):
     assert normal != canonical
 
 
-def test_any_number_of_workers_gives_the_same_bytes(corpus, tmp_path):
-    alone = contents(build(corpus, tmp_path / "alone", random_styles=0.5))
-    together = contents(build(corpus, tmp_path / "together", num_workers=2, random_styles=0.5))
-    assert alone == together
-    assert any("array_record" in name for name in alone)
-
-
-KILLED_BUILD = """
+BUILD = """
 import os, signal, sys
 from im2latex_jax import datasets
 from im2latex_jax.datasets.corpus import drawing
 drawing.CHUNK = 16
+num_workers = int(sys.argv[4])
+"""
+LOAD = """
+datasets.load("corpus", sys.argv[1], files=[sys.argv[2]], num_workers=num_workers,
+              **eval(sys.argv[3]))
+"""
+
+
+def start_build(script, corpus, data_dir, num_workers=0, **settings) -> subprocess.Popen:
+    """A build in a process of its own."""
+    arguments = [str(data_dir), str(corpus), repr(SETTINGS | settings), str(num_workers)]
+    return subprocess.Popen([sys.executable, "-c", script, *arguments], stderr=subprocess.DEVNULL)
+
+
+def test_any_process_and_number_of_workers_gives_the_same_bytes(corpus, tmp_path):
+    other = start_build(BUILD + LOAD, corpus, tmp_path / "other", 2, random_styles=0.5)
+    here = contents(build(corpus, tmp_path / "here", random_styles=0.5))
+    assert other.wait() == 0
+    assert contents(build(corpus, tmp_path / "other", random_styles=0.5)) == here
+    assert any("array_record" in name for name in here)
+
+
+KILL = """
 draw, count = drawing.draw, 0
 def draw_three(job):
     global count
@@ -381,18 +401,14 @@ def draw_three(job):
         os.kill(os.getpid(), signal.SIGKILL)
     return draw(job)
 drawing.draw = draw_three
-datasets.load("corpus", sys.argv[1], files=[sys.argv[2]], num_workers=0, **eval(sys.argv[3]))
 """
 
 
 def test_a_killed_build_goes_on_where_it_was(corpus, tmp_path, caplog):
     undisturbed = contents(build(corpus, tmp_path / "undisturbed"))
     data_dir = tmp_path / "data"
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED_BUILD, str(data_dir), str(corpus), repr(SETTINGS)],
-        check=False,
-    )
-    assert killed.returncode == -signal.SIGKILL
+    killed = start_build(BUILD + KILL + LOAD, corpus, data_dir)
+    assert killed.wait() == -signal.SIGKILL
     (work,) = data_dir.glob("*.work")
     finished = sorted(work.glob("*.chunk"))
     assert len(finished) == 3
@@ -403,6 +419,36 @@ def test_a_killed_build_goes_on_where_it_was(corpus, tmp_path, caplog):
     assert "pictures were there from an earlier run" in caplog.text
     assert not list(data_dir.glob("*.work"))
     assert not list(data_dir.glob("corpus/*/incomplete*"))
+
+
+def hold(path: pathlib.Path) -> None:
+    """What a worker does that would never end."""
+    with (path / "held").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        (path / "ready").touch()
+        time.sleep(600)
+
+
+def lead(path: pathlib.Path) -> None:
+    """What a process does that has workers."""
+    list(parallel.ordered_map(hold, [path], 1, drawing.prepare_worker))
+
+
+def test_workers_end_with_the_process_that_they_work_for(tmp_path):
+    leader = multiprocessing.get_context("spawn").Process(target=lead, args=(tmp_path,))
+    leader.start()
+    while not (tmp_path / "ready").exists():
+        assert leader.is_alive()
+        time.sleep(0.05)
+    leader.kill()
+    with (tmp_path / "held").open("w") as lock:
+        for _ in range(200):
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                time.sleep(0.05)
+    pytest.fail("the worker lives ten seconds after the process that started it was killed")
 
 
 def draw_and_die(job):
@@ -429,8 +475,6 @@ def test_a_full_disk_is_reported_and_the_rest_is_kept(corpus, tmp_path):
 
 
 def test_two_builds_of_one_data_set_do_not_meet(corpus, tmp_path):
-    import fcntl
-
     name = CorpusConfig(files=[str(corpus)], **SETTINGS).name
     work = tmp_path / "data" / f"corpus-{name}.work"
     work.mkdir(parents=True)

@@ -76,7 +76,7 @@ def build(builder_class, data_dir: str | os.PathLike, **arguments: Any) -> "dict
     from im2latex_jax.datasets.records import Split
 
     try:
-        with _quiet_tfds():
+        with _quiet_tfds(), _same_bytes():
             builder = builder_class(data_dir=os.fspath(data_dir), **arguments)
             builder.download_and_prepare(file_format="array_record")
     except OSError as error:
@@ -90,6 +90,26 @@ def build(builder_class, data_dir: str | os.PathLike, **arguments: Any) -> "dict
             raise
         raise Im2latexError(f"{data_dir}: cannot build the data set there: {refused}") from error
     return {name: Split(builder.data_dir, name) for name in builder.info.splits}
+
+
+@contextlib.contextmanager
+def _same_bytes() -> Iterator[None]:
+    """Makes TFDS write the same bytes for the same records.
+
+    It leaves the order of a record's features to protobuf, which changes it from process to process
+    unless it is asked not to.
+    """
+    from tensorflow_datasets.core.example_serializer import ExampleSerializer
+
+    def serialize(self: Any, example: Any) -> bytes:
+        return self.get_tf_example(example).SerializeToString(deterministic=True)
+
+    original = ExampleSerializer.serialize_example
+    ExampleSerializer.serialize_example = serialize  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        ExampleSerializer.serialize_example = original  # type: ignore[method-assign]
 
 
 @contextlib.contextmanager

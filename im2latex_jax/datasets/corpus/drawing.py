@@ -5,9 +5,12 @@ import dataclasses
 import functools
 import hashlib
 import json
+import multiprocessing
+import os
 import pathlib
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 
 import cv2
@@ -82,8 +85,20 @@ def plan(
 
 
 def prepare_worker() -> None:
-    """Sets a worker process up: OpenCV must not start threads, the workers have every processor."""
+    """Sets a worker process up.
+
+    OpenCV must not start threads, because the workers have every processor. And a worker must not
+    outlive the process that it works for: killed, that one cannot tell it to end.
+    """
     cv2.setNumThreads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def draw(job: Job) -> tuple[pathlib.Path, bool]:
