@@ -6,14 +6,15 @@ Exit status: 0 done; 1 something could not be done (the reason on standard error
 """
 
 import argparse
+import dataclasses
 import glob
 import io
 import json
 import os
 import pathlib
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from im2latex_jax import __version__
 from im2latex_jax.errors import Im2latexError
@@ -25,6 +26,8 @@ PICTURE_SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".gif", ".bmp", ".dib", ".ppm", ".pgm"),
     *(".pbm", ".jp2", ".avif"),
 )
+# What `predict --render` writes; not read as a picture of a folder.
+DRAWN_SUFFIX = ".predicted.png"
 INTERRUPTED = 130
 BROKEN_PIPE = 141  # as a shell reports a program that SIGPIPE ended
 
@@ -126,63 +129,132 @@ def _add_predict(commands) -> None:
     )
     parser.add_argument(
         "images",
-        nargs="+",
+        nargs="*",
         metavar="IMAGE",
         help="a picture, a folder of pictures, a pattern such as 'scans/*.png', or - for a picture "
         "on standard input",
     )
     _add_recognizer_arguments(parser)
+    parser.add_argument(
+        "--clipboard",
+        action="store_true",
+        help="read the picture in the clipboard, after the others",
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print a JSON object a line")
     form.add_argument("--markdown", action="store_true", help="print Markdown with the pictures")
-    parser.set_defaults(handler=_predict)
+    parser.add_argument(
+        "--attention",
+        metavar="OUT.gif",
+        help="write an animation of where the network looked at each token (of a single picture)",
+    )
+    parser.add_argument(
+        "--render",
+        action="store_true",
+        help=f"draw each answer to NAME{DRAWN_SUFFIX} beside the picture",
+    )
+    parser.set_defaults(handler=_predict, usage_error=parser.error)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Input:
+    """A picture to read: its name, and what to read, or what is wrong with it."""
+
+    name: str
+    source: Any = b""  # keeps the place of what has a problem
+    problem: str | None = None
 
 
 def _predict(parsed: argparse.Namespace) -> int:
+    if not parsed.images and not parsed.clipboard:
+        parsed.usage_error("give a picture, a folder, a pattern, - or --clipboard")
+    inputs = list(_inputs(parsed.images))
+    if parsed.clipboard:
+        inputs.append(_Input("clipboard", _clipboard()))
+    if parsed.attention is not None and len(inputs) != 1:
+        raise Im2latexError(f"--attention shows one picture, and there are {len(inputs)}")
     recognizer = _recognizer(parsed)
-    pictures = list(_pictures(parsed.images))
-    failed = 0
-    answers = recognizer.stream(_opened(pictures))
-    for (name, problem), answer in zip(pictures, answers, strict=True):
-        error = problem or answer.error
-        print(_formatted(name, answer, error, parsed), flush=True)
+    answers, failed = [], 0
+    for given, answer in zip(inputs, recognizer.stream(map(_opened, inputs)), strict=True):
+        error = given.problem or answer.error
+        print(_formatted(given.name, answer, error, parsed), flush=True)
         if error is not None:
             failed += 1
             _say(f"error: {error}")
         elif answer.note is not None:
             _say(f"note: {answer.note}")
+        if parsed.render or parsed.attention is not None:
+            answers.append(answer)
+    if parsed.attention is not None and not failed:
+        from im2latex_jax import illustrations
+
+        stride = recognizer.model.network.encoder.stride
+        illustrations.save_attention(parsed.attention, answers[0], stride)
+    if parsed.render:
+        failed += _draw_answers(inputs, answers)
     return 1 if failed else 0
 
 
-def _pictures(arguments: Sequence[str]) -> Iterator[tuple[str, str | None]]:
-    """Names of the pictures that the arguments stand for, or what is wrong with an argument."""
+def _inputs(arguments: Sequence[str]) -> Iterator[_Input]:
+    """The pictures that the arguments stand for."""
     for argument in arguments:
         path = pathlib.Path(argument)
-        if argument == "-" or not (path.is_dir() or glob.has_magic(argument)) or path.is_file():
-            yield argument, None
-            continue
         if path.is_dir():
             found = [
                 str(entry)
                 for entry in sorted(path.iterdir())
                 if entry.suffix.lower() in PICTURE_SUFFIXES
+                and not entry.name.endswith(DRAWN_SUFFIX)
             ]
             problem = f"{argument}: no pictures in this folder"
-        else:
+        elif glob.has_magic(argument) and not path.exists():
             found = sorted(glob.glob(argument, recursive=True))
             problem = f"{argument}: no file has a name like this"
-        if not found:
-            yield argument, problem
-        for name in found:
-            yield name, None
-
-
-def _opened(pictures: Iterable[tuple[str, str | None]]) -> Iterator[str | bytes]:
-    for name, problem in pictures:
-        if problem is not None:
-            yield b""  # keeps the place; the problem is reported instead
         else:
-            yield sys.stdin.buffer.read() if name == "-" else name
+            found = [argument]
+        if not found:
+            yield _Input(argument, problem=problem)
+        for name in found:
+            yield _Input(name, name)
+
+
+def _opened(given: _Input) -> Any:
+    return sys.stdin.buffer.read() if given.source == "-" else given.source
+
+
+def _clipboard() -> Any:
+    from PIL import ImageGrab
+
+    try:
+        found: Any = ImageGrab.grabclipboard()
+    except (NotImplementedError, OSError, ChildProcessError) as error:
+        raise Im2latexError(f"the clipboard cannot be read here: {error}") from error
+    if isinstance(found, list):  # files that were copied
+        found = found[0] if found else None
+    if found is None:
+        raise Im2latexError("there is no picture in the clipboard")
+    return found
+
+
+def _draw_answers(inputs: Sequence[_Input], answers: Sequence["Recognition"]) -> int:
+    """Draws each answer beside its picture; returns how many could not be drawn."""
+    from im2latex_jax import illustrations
+
+    pairs = [(i.name, a.latex) for i, a in zip(inputs, answers, strict=True) if a.latex]
+    failed = 0
+    drawn = illustrations.draw_formulas([latex for _, latex in pairs])
+    for (name, _), (png, reason) in zip(pairs, drawn, strict=True):
+        path = pathlib.Path("standard_input" if name == "-" else name)
+        path = path.with_name(path.stem + DRAWN_SUFFIX)
+        if png is None:
+            failed += 1
+            _say(f"error: {name}: the answer cannot be drawn: {reason}")
+            continue
+        try:
+            path.write_bytes(png)
+        except OSError as error:
+            raise Im2latexError(f"{path}: cannot be written: {error.strerror}") from error
+    return failed
 
 
 def _formatted(
@@ -219,8 +291,6 @@ def _add_evaluate(commands) -> None:
 
 
 def _evaluate(parsed: argparse.Namespace) -> int:
-    import dataclasses
-
     from im2latex_jax import calibration, metrics
 
     answers, truths, failed = _answers(parsed)
@@ -304,8 +374,6 @@ def _add_calibrate(commands) -> None:
 
 
 def _calibrate(parsed: argparse.Namespace) -> int:
-    import dataclasses
-
     from im2latex_jax import calibration, model_files
 
     answers, truths, failed = _answers(parsed)

@@ -6,7 +6,6 @@ import os
 import pathlib
 
 import jax
-import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from im2latex_jax.errors import Im2latexError
@@ -121,5 +120,4 @@ def load(path: str | os.PathLike[str]) -> TrainedModel:
     network = im2latex.build(config, len(vocabulary))
     shapes = jax.eval_shape(lambda: im2latex.initialize(network, jax.random.PRNGKey(0)))
     params = weights.load(folder / "weights.safetensors", shapes)
-    params = jax.tree.map(jnp.asarray, params)
     return TrainedModel(network, config, params, vocabulary, buckets, temperature)

@@ -6,8 +6,10 @@ import sys
 
 import pytest
 import tiny_model
+from PIL import Image
 
-from im2latex_jax import cli
+from im2latex_jax import cli, illustrations
+from im2latex_jax.latex import lexer
 from im2latex_jax.rendering import mathtext
 
 
@@ -89,6 +91,48 @@ def test_predict_reads_standard_input_and_writes_markdown(model, monkeypatch, ca
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "![-](<->)"
     assert lines[2] == lines[4] == "$$" and lines[3]
+
+
+def test_the_attention_is_written_as_an_animation(model, scans, tmp_path, capsys):
+    picture, film = str(scans / "b.png"), tmp_path / "film.gif"
+    arguments = ["predict", "--checkpoint", model, "--json", "--attention"]
+    assert cli.main([*arguments, str(film), picture]) == 0
+    tokens = lexer.tokenize(json.loads(capsys.readouterr().out)["latex"])
+    with Image.open(film) as image:
+        assert image.n_frames == len(tokens)
+    assert cli.main([*arguments, str(tmp_path / "film.txt"), picture]) == 1
+    assert cli.main([*arguments, str(film), picture, picture]) == 1
+    assert "one picture" in capsys.readouterr().err
+
+
+def test_answers_are_drawn_beside_their_pictures(model, scans, monkeypatch, capsys):
+    def draw(formulas):
+        assert all(formulas)
+        return [(b"picture of " + formulas[0].encode(), None), (None, "no such thing")]
+
+    monkeypatch.setattr(illustrations, "draw_formulas", draw)
+    assert cli.main(["predict", str(scans), "--checkpoint", model, "--render"]) == 1
+    captured = capsys.readouterr()
+    drawn = scans / "a.predicted.png"
+    assert drawn.read_bytes() == b"picture of " + captured.out.splitlines()[0].encode()
+    assert "b.png: the answer cannot be drawn: no such thing" in captured.err
+    assert not (scans / "b.predicted.png").exists()
+    assert cli.main(["predict", str(scans), "--checkpoint", model]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_the_clipboard_is_read_where_there_is_one(model, scans, monkeypatch, capsys):
+    from PIL import ImageGrab
+
+    assert cli.main(["predict", str(scans / "b.png"), "--checkpoint", model]) == 0
+    expected = capsys.readouterr().out
+    arguments = ["predict", "--clipboard", "--checkpoint", model]
+    monkeypatch.setattr(ImageGrab, "grabclipboard", lambda: Image.open(scans / "b.png"))
+    assert cli.main(arguments) == 0
+    assert capsys.readouterr().out == expected
+    monkeypatch.setattr(ImageGrab, "grabclipboard", lambda: None)
+    assert cli.main(arguments) == 1
+    assert "no picture in the clipboard" in capsys.readouterr().err
 
 
 def test_no_model_is_one_line_and_exit_status_1(tmp_path, scans, capsys):
