@@ -18,7 +18,7 @@ import tqdm
 from im2latex_jax.datasets import parallel, records
 from im2latex_jax.datasets.corpus import card, chunks, drawing, selection
 from im2latex_jax.datasets.corpus.selection import SPLITS, Candidate, Rejected
-from im2latex_jax.datasets.corpus.sources import Columns, Reason, Source, SourceError, unique_names
+from im2latex_jax.datasets.corpus.sources import Columns, Source, SourceError, unique_names
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.rendering import sandbox
 
@@ -116,6 +116,16 @@ class CorpusConfig(tfds.core.BuilderConfig):
         """The lists of formulas to exclude."""
         return [Source(path) for path in self.exclude]
 
+    def excluded(self) -> tuple[set[bytes], int]:
+        """What `selection.excluded_digests` makes of the formulas to exclude."""
+        return selection.excluded_digests(
+            line.formula for source in self.exclusions() for line in source.lines()
+        )
+
+    def limits(self) -> drawing.Limits:
+        """What pictures are too large."""
+        return drawing.Limits(self.max_height, self.max_width)
+
     def rules(self) -> selection.Rules:
         """What chooses the formulas."""
         names = [field.name for field in dataclasses.fields(selection.Rules)]
@@ -159,7 +169,7 @@ class Corpus(tfds.core.GeneratorBasedBuilder):
 
     def _info(self) -> tfds.core.DatasetInfo:
         return tfds.core.DatasetInfo(
-            builder=self, description=self.__doc__, features=records.features()
+            builder=self, description=Corpus.__doc__, features=records.features()
         )
 
     def download_and_prepare(self, **arguments: Any) -> None:
@@ -177,9 +187,8 @@ class Corpus(tfds.core.GeneratorBasedBuilder):
         config = self.builder_config
         if config.engine == "latex":
             sandbox.require_programs()
-        tally = card.Tally(config.settings())
         sources = config.sources()
-        tally.names = unique_names([source.path for source in sources])
+        tally = card.Tally(config.settings(), unique_names([source.path for source in sources]))
         chosen = self._choose(sources, tally)
         plans = {
             split: list(
@@ -199,9 +208,7 @@ class Corpus(tfds.core.GeneratorBasedBuilder):
     def _choose(self, sources: list[Source], tally: card.Tally) -> dict[str, list[Candidate]]:
         """Reads, normalizes, excludes, removes duplicates and deals out."""
         config, rules = self.builder_config, self.builder_config.rules()
-        excluded, refused = selection.excluded_digests(
-            line.formula for source in config.exclusions() for line in source.lines()
-        )
+        excluded, refused = config.excluded()
         candidates = []
         results = selection.read(sources, rules, self._num_workers, drawing.prepare_worker)
         for result in tqdm.tqdm(
@@ -214,8 +221,9 @@ class Corpus(tfds.core.GeneratorBasedBuilder):
         chosen, left_out = selection.choose(candidates, excluded, rules)
         for split, rejected in left_out:
             tally.reject(rejected, split)
-        tally.read(sources, len(excluded), refused)
-        for source in sources:
+        tally.exclude(len(excluded), refused)
+        for number, source in enumerate(sources):
+            tally.read(number, card.describe(source))
             if source.remark:
                 _log.warning("corpus: %s", source.remark)
         for split in SPLITS:
@@ -253,31 +261,15 @@ class Corpus(tfds.core.GeneratorBasedBuilder):
         drawn: Iterator[list[chunks.Picture]],
         tally: card.Tally,
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        config = self.builder_config
+        limits = self.builder_config.limits()
         for candidates, _ in plan:
             for candidate, picture in zip(candidates, next(drawn), strict=True):
-                reason = None
-                if picture.problem:
-                    reason = Reason("not drawn", picture.problem)
-                elif picture.height > config.max_height:
-                    reason = Reason("too high", f"{picture.height} pixels")
-                elif picture.width > config.max_width:
-                    reason = Reason("too wide", f"{picture.width} pixels")
+                reason = drawing.problem(picture, limits)
                 if reason:
                     tally.reject(Rejected(candidate.source, candidate.line, reason), split)
-                    continue
-                tally.keep(split, candidate, picture)
-                name = f"{tally.names[candidate.source]}:{candidate.line}"
-                yield (
-                    name,
-                    {
-                        "image": picture.png,
-                        "formula": candidate.formula,
-                        "id": name,
-                        "height": picture.height,
-                        "width": picture.width,
-                    },
-                )
+                else:
+                    tally.keep(split, candidate, picture.size)
+                    yield record(tally.names[candidate.source], candidate, picture)
         if not tally.kept[split]:
             raise Im2latexError(
                 f"corpus: no formula is left for {split} when drawn: {tally.summary()}"
@@ -286,6 +278,20 @@ class Corpus(tfds.core.GeneratorBasedBuilder):
             next(drawn, None)  # lets the workers go
             tally.write(pathlib.Path(self.data_dir))
             _log.warning("corpus: %s; see %s", tally.summary(), self._final_directory / "README.md")
+
+
+def record(
+    source: str, candidate: Candidate, picture: chunks.Picture
+) -> tuple[str, dict[str, Any]]:
+    """A record's key, and the record."""
+    name = f"{source}:{candidate.line}"
+    return name, {
+        "image": picture.png,
+        "formula": candidate.formula,
+        "id": name,
+        "height": picture.height,
+        "width": picture.width,
+    }
 
 
 @contextlib.contextmanager

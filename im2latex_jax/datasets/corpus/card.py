@@ -1,6 +1,7 @@
 """The data card: what was read, what was left out and why, and what the records look like."""
 
 import collections
+import io
 import json
 import pathlib
 import re
@@ -10,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from im2latex_jax import __version__
-from im2latex_jax.datasets.corpus.chunks import Picture
 from im2latex_jax.datasets.corpus.drawing import code_digest
 from im2latex_jax.datasets.corpus.selection import SPLITS, Candidate, Rejected
 from im2latex_jax.datasets.corpus.sources import Source
@@ -32,6 +32,18 @@ _NUM_TOKENS = 40
 _QUANTILES = (0, 5, 50, 95, 100)
 
 
+def describe(source: Source) -> dict[str, Any]:
+    """What the card says of a source that was read to its end."""
+    description: dict[str, Any] = {
+        "sha256": source.digest().hex(),
+        "lines": source.num_lines,
+        "of_the_wanted_kinds": source.num_wanted,
+    }
+    if source.remark:
+        description["remark"] = "line ends are mixed"
+    return description
+
+
 class Tally:
     """Counts while a data set is built, and writes its card.
 
@@ -40,50 +52,58 @@ class Tally:
       kept: number of records of each split.
     """
 
-    def __init__(self, settings: Mapping[str, Any]):
-        self.names: list[str] = []
+    def __init__(self, settings: Mapping[str, Any], names: Sequence[str]):
+        self.names = list(names)
         self.kept = collections.Counter[str]()
         self._settings = dict(settings)
         self._rejected: list[tuple[Rejected, str]] = []
-        self._sources: list[dict[str, Any]] = []
-        self._exclusions: dict[str, int] = {}
+        self._sources: dict[int, dict[str, Any]] = {}
+        self._exclusions = {"formulas": 0, "not_readable": 0}
         self._sizes: dict[str, list[tuple[int, int, int, int]]] = {split: [] for split in SPLITS}
         self._groups: dict[str, set[str]] = {split: set() for split in SPLITS}
         self._tokens: dict[str, collections.Counter[str]] = {
             split: collections.Counter() for split in SPLITS
         }
 
-    def read(self, sources: Sequence[Source], num_excluded: int, num_refused: int) -> None:
-        """Takes down what was read: sources after their last line, and the lists to exclude."""
-        for name, source in zip(self.names, sources, strict=True):
-            entry = {
-                "file": name,
-                "sha256": source.digest().hex(),
-                "lines": source.num_lines,
-                "of_the_wanted_kinds": source.num_wanted,
-            }
-            if source.remark:
-                entry["remark"] = "line ends are mixed"
-            self._sources.append(entry)
+    def read(self, number: int, description: dict[str, Any]) -> None:
+        """Takes down what `describe` says of a source."""
+        self._sources[number] = {"file": self.names[number], **description}
+
+    def exclude(self, num_excluded: int, num_refused: int) -> None:
+        """Takes down how many formulas of the lists to exclude were read, and were not."""
         self._exclusions = {"formulas": num_excluded, "not_readable": num_refused}
 
     def reject(self, rejected: Rejected, split: str = "") -> None:
         """Counts a line that is left out."""
         self._rejected.append((rejected, split))
 
-    def keep(self, split: str, candidate: Candidate, picture: Picture) -> None:
-        """Counts a record."""
+    def keep(self, split: str, candidate: Candidate, size: tuple[int, int, int]) -> None:
+        """Counts a record; `size` is that of its picture (see `Picture`)."""
         tokens = candidate.formula.split(" ")
         self.kept[split] += 1
         self._tokens[split].update(tokens)
-        self._sizes[split].append((picture.height, picture.width, len(tokens), len(picture.png)))
+        height, width, num_bytes = size
+        self._sizes[split].append((height, width, len(tokens), num_bytes))
         if candidate.group:
             self._groups[split].add(candidate.group)
+
+    def merge(self, other: "Tally") -> None:
+        """Adds what another tally of the same build has counted."""
+        self.kept.update(other.kept)
+        self._rejected += other._rejected
+        self._sources |= other._sources
+        self._exclusions = {
+            name: count + other._exclusions[name] for name, count in self._exclusions.items()
+        }
+        for split in SPLITS:
+            self._sizes[split] += other._sizes[split]
+            self._groups[split] |= other._groups[split]
+            self._tokens[split].update(other._tokens[split])
 
     def summary(self) -> str:
         """In one line: how much is kept and why the rest is not."""
         kinds = collections.Counter(rejected.reason.kind for rejected, _ in self._rejected)
-        total = sum(source["of_the_wanted_kinds"] for source in self._sources)
+        total = sum(source["of_the_wanted_kinds"] for source in self._sources.values())
         left_out = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common())
         kept = sum(self.kept.values())
         return f"{kept:,} of {total:,} formulas drawn and kept" + (
@@ -93,7 +113,7 @@ class Tally:
     def stages(self) -> list[tuple[str, int, dict[str, int]]]:
         """For each stage what passed it, and how many were left out for which kind of reason."""
         kinds = collections.Counter(rejected.reason.kind for rejected, _ in self._rejected)
-        count = sum(source["of_the_wanted_kinds"] for source in self._sources)
+        count = sum(source["of_the_wanted_kinds"] for source in self._sources.values())
         stages: list[tuple[str, int, dict[str, int]]] = [("formulas read", count, {})]
         for stage, reasons in STAGES.items():
             left_out = {reason: kinds[reason] for reason in reasons if kinds[reason]}
@@ -112,7 +132,7 @@ class Tally:
             "im2latex_jax": __version__,
             "code": code_digest(),
             "settings": self._settings,
-            "sources": self._sources,
+            "sources": [self._sources[number] for number in sorted(self._sources)],
             "excluded": self._exclusions,
             "stages": [
                 {"stage": stage, "formulas": count, "left_out": left_out}
@@ -239,7 +259,9 @@ class Tally:
             ", ".join(f"{self.kept[split]:,} {split}" for split in SPLITS) + " formulas"
         )
         # No version of matplotlib in the file: the same data give the same bytes.
-        figure.savefig(path, dpi=100, metadata={"Software": None})
+        png = io.BytesIO()
+        figure.savefig(png, dpi=100, metadata={"Software": None})
+        path.write_bytes(png.getvalue())
 
 
 def _by_count(counter: collections.Counter) -> list[tuple[Any, int]]:
@@ -254,4 +276,4 @@ def _cell(text: str) -> str:
 
 
 def _write(path: pathlib.Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
+    path.write_bytes(text.encode("utf-8", "backslashreplace"))

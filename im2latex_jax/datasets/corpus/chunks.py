@@ -21,6 +21,11 @@ class Picture(NamedTuple):
     width: int
     problem: str = ""
 
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """Height and width in pixels, and the bytes that it takes."""
+        return self.height, self.width, len(self.png)
+
 
 def write(path: pathlib.Path, pictures: Sequence[Picture]) -> None:
     """Writes a chunk: a checksum, a line of JSON, all PNGs in a row.

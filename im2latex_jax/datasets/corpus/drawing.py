@@ -19,6 +19,7 @@ import numpy as np
 from im2latex_jax import images
 from im2latex_jax.datasets.corpus import chunks, pictures
 from im2latex_jax.datasets.corpus.selection import Candidate
+from im2latex_jax.datasets.corpus.sources import Reason
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex import lexer
 from im2latex_jax.latex.canonical import canonicalize
@@ -30,6 +31,14 @@ PLAIN = RenderStyle()
 CHUNK = tex.BATCH_SIZE  # formulas that a worker draws at a time
 # TeX that finds no room on its disk fails in ways that look like the formula's fault.
 _MIN_FREE_BYTES = 32 << 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """The largest picture that is kept, in pixels."""
+
+    max_height: int
+    max_width: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +76,11 @@ def style_seed(candidate: Candidate, seed: int, share: float) -> int | None:
     return int.from_bytes(hashed[8:12])
 
 
+def document_of(style: int | None) -> tuple[str, int]:
+    """What formulas must share that TeX can set in one go."""
+    return (PLAIN if style is None else random_style(style)).document
+
+
 def plan(
     candidates: Sequence[Candidate], engine: str, seed: int, share: float, folder: pathlib.Path
 ) -> Iterator[tuple[list[Candidate], Job]]:
@@ -74,8 +88,7 @@ def plan(
     documents = collections.defaultdict(list)
     for candidate in candidates:
         styled = style_seed(candidate, seed, share)
-        document = (PLAIN if styled is None else random_style(styled)).document
-        documents[document].append((candidate, styled))
+        documents[document_of(styled)].append((candidate, styled))
     for document in sorted(documents):
         members = documents[document]
         for start in range(0, len(members), CHUNK):
@@ -114,16 +127,37 @@ def draw(job: Job) -> tuple[pathlib.Path, bool]:
     path = job.path
     if chunks.read(path) is not None:
         return path, True
-    draw_all = _draw_latex if job.engine == "latex" else _draw_mathtext
-    drawn = draw_all(job.formulas, job.seeds)
+    chunks.write(path, draw_pictures(job.engine, job.formulas, job.seeds))
+    return path, False
+
+
+def draw_pictures(
+    engine: str, formulas: Sequence[str], seeds: Sequence[int | None]
+) -> list[chunks.Picture]:
+    """Draws formulas, at the network's scale; arguments as in `Job`.
+
+    Raises:
+      Im2latexError: the engine does not work, or its disk is full.
+    """
+    drawn = (_draw_latex if engine == "latex" else _draw_mathtext)(formulas, seeds)
     free = shutil.disk_usage(tempfile.gettempdir()).free
     if any(picture.problem for picture in drawn) and free < _MIN_FREE_BYTES:
         raise Im2latexError(
             f"{tempfile.gettempdir()}: the disk is full, TeX cannot work there; "
             "make room (or name another folder in TMPDIR) and run again: it goes on from here"
         )
-    chunks.write(path, drawn)
-    return path, False
+    return drawn
+
+
+def problem(picture: chunks.Picture, limits: Limits) -> Reason | None:
+    """Why a picture cannot become a record."""
+    if picture.problem:
+        return Reason("not drawn", picture.problem)
+    if picture.height > limits.max_height:
+        return Reason("too high", f"{picture.height} pixels")
+    if picture.width > limits.max_width:
+        return Reason("too wide", f"{picture.width} pixels")
+    return None
 
 
 def _draw_latex(formulas: Sequence[str], seeds: Sequence[int | None]) -> list[chunks.Picture]:
