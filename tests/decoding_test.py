@@ -10,6 +10,8 @@ from im2latex_jax import decoding, syntax
 from im2latex_jax.latex.vocabulary import BOS, EOS, PAD
 
 LENGTH = 40
+# Compiling takes longer than anything that is compiled here: half as long without optimization.
+FAST = {"xla_backend_optimization_level": "0"}
 
 
 @pytest.fixture(scope="module")
@@ -33,13 +35,14 @@ def _program(search, network=MODEL.network, **settings):
     return jax.jit(
         lambda params, images, sizes, budgets, **more: search(
             network, params, images, sizes, LENGTH, budgets=budgets, **settings, **more
-        )
+        ),
+        compiler_options=FAST,
     )
 
 
 @functools.cache
 def _follow(network):
-    return jax.jit(lambda *arguments: decoding.follow(network, *arguments))
+    return jax.jit(lambda *arguments: decoding.follow(network, *arguments), compiler_options=FAST)
 
 
 def _params(seed: int, eos: float = 0.0):
@@ -96,7 +99,9 @@ def test_log_probabilities_are_those_of_teacher_forcing(batch):
     found = jax.device_get(search(params, *batch, BUDGETS, alpha=0.5))
     tokens = found.tokens[:, 0]
     inputs = np.concatenate([np.full((4, 1), BOS), tokens[:, :-1]], axis=1)
-    logits, *_ = jax.jit(MODEL.network.apply)({"params": params}, *batch, inputs)
+    logits, *_ = jax.jit(MODEL.network.apply, compiler_options=FAST)(
+        {"params": params}, *batch, inputs
+    )
     log_p = jax.nn.log_softmax(decoding.forbid(logits))
     chosen = np.take_along_axis(np.asarray(log_p), tokens[..., None], axis=-1)[..., 0]
     expected = np.where(tokens == PAD, 0, chosen)

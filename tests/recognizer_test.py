@@ -12,6 +12,7 @@ from PIL import Image
 import im2latex_jax
 from im2latex_jax import images
 from im2latex_jax.errors import Im2latexError
+from im2latex_jax.input_pipeline import Bucket
 from im2latex_jax.recognizer import Recognizer, token_budget
 from im2latex_jax.rendering import mathtext
 
@@ -54,8 +55,11 @@ def test_a_saved_model_reads_the_same(recognizer, pictures, tmp_path):
     assert _same(loaded(pictures[1])[0], recognizer(pictures[1])[0])
 
 
-def test_batches_change_neither_answers_nor_order(recognizer, pictures):
-    together = recognizer(pictures)
+def test_batches_and_canvases_change_neither_answers_nor_order(recognizer, pictures):
+    buckets = (Bucket(32, 64, 16), Bucket(64, 160, 32))
+    mixed = Recognizer(tiny_model.build(buckets=buckets), batch_size=4)
+    together = mixed(pictures)
+    assert len({mixed._canvas(answer.ink) for answer in together}) == 2
     assert len({tuple(answer.tokens) for answer in together}) > 2
     for picture, answer in zip(pictures, together, strict=True):
         assert _same(recognizer(picture)[0], answer)

@@ -20,7 +20,7 @@ TOKENS = (
 def build(
     seed: int = 0,
     tokens: tuple[str, ...] = TOKENS,
-    buckets: tuple[Bucket, ...] = (Bucket(32, 64, 16), Bucket(64, 160, 32)),
+    buckets: tuple[Bucket, ...] = (Bucket(64, 160, 32),),
 ) -> model_files.TrainedModel:
     """A model with parameters drawn from `seed`, large enough to have opinions."""
     config = tiny.get_config().model
