@@ -14,7 +14,9 @@ from ml_collections import config_flags
 
 _CORPUS = pathlib.Path(__file__).parent / "configs" / "corpus.py"
 _CONFIG = config_flags.DEFINE_config_file("config", str(_CORPUS), "Configuration of the run.")
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "Folder of data sets, seen by all workers.")
+_DATA_DIR = flags.DEFINE_string(
+    "data_dir", None, "Folder of data sets, seen by all workers.", required=True
+)
 
 
 def main(argv: list[str]) -> None:
@@ -38,5 +40,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    flags.mark_flag_as_required("data_dir")
     app.run(main)
