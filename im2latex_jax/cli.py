@@ -297,11 +297,23 @@ def _evaluate(parsed: argparse.Namespace) -> int:
     predictions = [answer.tokens for answer in answers]
     right = [prediction == truth for prediction, truth in zip(predictions, truths, strict=True)]
     figures = dataclasses.asdict(metrics.compare(predictions, truths))
+    same = [_canonical(p) == _canonical(t) for p, t in zip(predictions, truths, strict=True)]
+    figures["canonical_exact_match"] = sum(same) / len(same)
     figures["calibration_error"] = calibration.expected_calibration_error(
         [answer.confidence for answer in answers], right
     )
     _print_figures(figures, parsed.json)
     return 1 if failed else 0
+
+
+def _canonical(tokens: list[str]) -> str:
+    """One spelling for all that draw the same picture; what cannot be parsed stays as it is."""
+    from im2latex_jax.latex.canonical import canonicalize
+
+    try:
+        return canonicalize(" ".join(tokens))
+    except Im2latexError:
+        return " ".join(tokens)
 
 
 def _answers(parsed: argparse.Namespace) -> tuple[list["Recognition"], list[list[str]], int]:

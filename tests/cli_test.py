@@ -150,6 +150,7 @@ def test_evaluate_prints_the_figures(model, scans, tmp_path, capsys):
     assert cli.main(["evaluate", str(pairs), "--checkpoint", model, "--json"]) == 0
     figures = json.loads(capsys.readouterr().out)
     assert figures["exact_match"] == 0.5 and figures["num_examples"] == 2
+    assert figures["canonical_exact_match"] == 0.5
     pairs.write_text(f"a.png\t{read[0]['latex']}\ngone.png\tx\n")
     assert cli.main(["evaluate", str(pairs), "--checkpoint", model]) == 1
     captured = capsys.readouterr()
@@ -174,6 +175,12 @@ def test_calibrate_writes_the_temperature_into_the_model(tmp_path, scans, capsys
     after = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [answer["latex"] for answer in after] == [answer["latex"] for answer in before]
     assert all(a["confidence"] > b["confidence"] for a, b in zip(after, before, strict=True))
+
+
+def test_spellings_of_one_picture_are_one_in_canonical_form():
+    assert cli._canonical([r"\frac", "1", "2"]) == cli._canonical([r"\frac", *"{1}{2}"])
+    assert cli._canonical(["x"]) != cli._canonical(["y"])
+    assert cli._canonical(["{", "x"]) == "{ x"
 
 
 @pytest.mark.parametrize(
