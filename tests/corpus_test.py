@@ -348,6 +348,17 @@ def test_formulas_of_an_evaluation_set_stay_out(corpus, tmp_path):
     assert rejected(splits)[17][0] == "excluded"
 
 
+def test_the_name_depends_on_contents_not_on_places(corpus, tmp_path):
+    moved = tmp_path / "elsewhere" / corpus.name
+    moved.parent.mkdir()
+    shutil.copy(corpus, moved)
+    name = CorpusConfig(files=[str(corpus)], **SETTINGS).name
+    assert CorpusConfig(files=str(moved), **SETTINGS).name == name
+    assert CorpusConfig(files=str(moved), **(SETTINGS | {"seed": 1})).name != name
+    moved.write_text(corpus.read_text() + "40\tdisplay\tx\n")
+    assert CorpusConfig(files=str(moved), **SETTINGS).name != name
+
+
 def test_records_can_hold_the_canonical_form(tmp_path):
     path = tmp_path / "formulas.txt"
     path.write_text("".join(f"{{\\mathrm d}} x_{number}\n" for number in range(10, 40)))

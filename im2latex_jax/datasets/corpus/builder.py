@@ -92,18 +92,17 @@ class CorpusConfig(tfds.core.BuilderConfig):
         if not self.name:
             digest = hashlib.sha256(repr(self.settings()).encode())
             for source in (*self.sources(), *self.exclusions()):
-                digest.update(source.path.name.encode() + source.digest())
+                digest.update(source.digest())
             self.name = f"{self.engine}_{digest.hexdigest()[:12]}"
 
     def settings(self) -> dict[str, Any]:
-        """The fields that are no files."""
+        """All fields; of the files only the names, so that it does not matter where they lie."""
         fields = dataclasses.asdict(self)
-        inherited = {field.name for field in dataclasses.fields(tfds.core.BuilderConfig)}
-        return {
-            name: value
-            for name, value in fields.items()
-            if name not in inherited and name not in ("files", "exclude")
-        }
+        for field in dataclasses.fields(tfds.core.BuilderConfig):
+            del fields[field.name]
+        for files in ("files", "exclude"):
+            fields[files] = tuple(os.path.basename(path) for path in fields[files])
+        return fields
 
     def sources(self) -> list[Source]:
         """The lists of formulas."""
@@ -175,6 +174,7 @@ class Corpus(tfds.core.GeneratorBasedBuilder):
     def download_and_prepare(self, **arguments: Any) -> None:
         """Builds the data set, or goes on where a build was interrupted; see TFDS."""
         if self.is_prepared():
+            shutil.rmtree(self._work, ignore_errors=True)  # killed just before it was done
             return
         with _claimed(self._work):
             # What TFDS had not finished when it was killed.
