@@ -61,7 +61,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"im2latex {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (_add_predict, _add_evaluate, _add_calibrate, _add_normalize, _add_render):
+    for add in (
+        *(_add_predict, _add_evaluate, _add_calibrate, _add_normalize, _add_render),
+        _add_dataset,
+    ):
         add(commands)
     return parser
 
@@ -466,6 +469,48 @@ def _render(parsed: argparse.Namespace) -> int:
         f"{summary.num_drawn} of {summary.num_lines} formulas drawn{resumed}"
         f"{rejected if summary.num_rejected else ''}"
     )
+    return 0
+
+
+# im2latex dataset
+
+
+def _add_dataset(commands) -> None:
+    parser = commands.add_parser(
+        "dataset", help="look into a data set", description="Looks into a finished data set."
+    )
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    stats = actions.add_parser(
+        "stats", help="print its figures", description="Prints the figures of a data set."
+    )
+    show = actions.add_parser(
+        "show", help="draw a page of its examples", description="Draws a page of examples."
+    )
+    for action in (stats, show):
+        action.add_argument(
+            "folder", metavar="FOLDER", help="of the data set, or one that holds no other"
+        )
+    show.add_argument(
+        "--out", default="examples.png", metavar="PNG", help="the page; by default examples.png"
+    )
+    show.add_argument("--count", type=_positive, default=40, metavar="N", help="examples shown")
+    show.add_argument("--split", default="train", help="train, validation or test")
+    stats.set_defaults(handler=_dataset_stats)
+    show.set_defaults(handler=_dataset_show)
+
+
+def _dataset_stats(parsed: argparse.Namespace) -> int:
+    from im2latex_jax.datasets import report
+
+    print(report.stats(parsed.folder), end="")
+    return 0
+
+
+def _dataset_show(parsed: argparse.Namespace) -> int:
+    from im2latex_jax.datasets import report
+
+    shown = report.show(parsed.folder, parsed.out, parsed.count, parsed.split)
+    _say(f"{shown} examples of {parsed.split} drawn to {parsed.out}")
     return 0
 
 

@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from im2latex_jax import datasets, images
+from im2latex_jax import cli, datasets, images
 from im2latex_jax.datasets import report
 
 
@@ -80,6 +80,18 @@ def test_shows_examples_and_their_formulas(data, tmp_path):
     below = page[top + picture.shape[0] : top + picture.shape[0] + 20, left:400]
     assert below.min() < 160  # the formula is written there
     assert report.show(data, path, count=2) == 2
+
+
+def test_the_commands_print_and_draw(data, tmp_path, capsys):
+    assert cli.main(["dataset", "stats", str(data)]) == 0
+    assert capsys.readouterr().out == report.stats(data)
+    path = tmp_path / "page.png"
+    arguments = ["--out", str(path), "--count", "2", "--split", "test"]
+    assert cli.main(["dataset", "show", str(data), *arguments]) == 0
+    assert "2 examples of test drawn" in capsys.readouterr().err
+    assert images.read(path).shape[0] > 40
+    assert cli.main(["dataset", "stats", str(tmp_path)]) == 1
+    assert "holds no finished data set" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
