@@ -12,20 +12,33 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 _DEFAULT = pathlib.Path(__file__).parent / "configs" / "default.py"
-_CONFIG = config_flags.DEFINE_config_file("config", str(_DEFAULT), "Configuration of the run.")
-_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run: checkpoints, logs, results.")
+flags.DEFINE_string("workdir", None, "Folder of the run: checkpoints, logs, results.")
 
 
-def main(argv: list[str]) -> None:
-    if len(argv) > 1:
-        raise app.UsageError(f"unknown argument {argv[1]!r}")
-    logging.set_verbosity(logging.WARNING)
+def parse(argv: list[str]) -> list[str]:
+    """Parses the flags; what is wrong with the configuration ends in one line."""
+    try:
+        # Here rather than above, because the file is read, and may be wrong, in this very call.
+        config = config_flags.DEFINE_config_file("config", str(_DEFAULT), "Settings of the run.")
+        rest = app.parse_flags_with_usage(argv)
+        _ = config.value.is_locked  # a file that failed to load says so when it is first used
+    except (AttributeError, KeyError) as error:
+        sys.exit(f"error: the configuration has no such key: {error.args[0]}")
+    except (OSError, TypeError, ValueError) as error:
+        sys.exit(f"error: --config: {' '.join(str(error).split())}")
+    if len(rest) > 1:
+        sys.exit(f"error: unknown argument {rest[1]!r}: settings are given as --config.KEY=VALUE")
+    return rest
+
+
+def main(_: list[str]) -> None:
+    logging.set_verbosity(logging.ERROR)
     from im2latex_jax import compilation, train
     from im2latex_jax.errors import Im2latexError
 
     compilation.enable_cache()
     try:
-        result = train.run(_CONFIG.value, pathlib.Path(_WORKDIR.value))
+        result = train.run(flags.FLAGS.config, pathlib.Path(flags.FLAGS.workdir))
     except Im2latexError as error:
         sys.exit(f"error: {error}")
     except train.Interrupted as stopped:
@@ -36,4 +49,4 @@ def main(argv: list[str]) -> None:
 
 if __name__ == "__main__":
     flags.mark_flag_as_required("workdir")
-    app.run(main)
+    app.run(main, flags_parser=parse)

@@ -54,7 +54,8 @@ class Experiment:
     Attributes:
       config: see `experiments/configs/default.py`.
       train, validation, test: the splits.
-      buckets: shapes of the batches.
+      buckets: shapes of the training batches.
+      eval_buckets: shapes of the evaluation's batches.
       plan: which examples make which batch.
       vocabulary: of the training captions.
       model: the network.
@@ -66,6 +67,7 @@ class Experiment:
     validation: examples.Examples
     test: examples.Examples
     buckets: list[input_pipeline.Bucket]
+    eval_buckets: list[input_pipeline.Bucket]
     plan: input_pipeline.TrainingPlan
     vocabulary: Vocabulary
     model: im2latex.Im2Latex
@@ -105,7 +107,8 @@ def set_up(config: ConfigDict) -> Experiment:
     )
     validation = examples.prepare(splits["validation"], vocabulary, config.limits)
     test = examples.prepare(splits["test"], vocabulary, config.limits)
-    buckets = _plan_buckets(config, train, validation, test)
+    buckets = _plan_buckets(config, config.num_buckets, train)
+    eval_buckets = _plan_buckets(config, config.num_eval_buckets, validation, test, train)
     plan = input_pipeline.TrainingPlan(
         buckets=buckets,
         assignment=train.assign(buckets),
@@ -117,22 +120,16 @@ def set_up(config: ConfigDict) -> Experiment:
     )
     model = im2latex.build(config.model, len(vocabulary))
     return Experiment(
-        config, train, validation, test, buckets, plan, vocabulary, model,
+        config, train, validation, test, buckets, eval_buckets, plan, vocabulary, model,
         optimizer.build(config.optimizer, len(plan)),
     )  # fmt: skip
 
 
-def _plan_buckets(config: ConfigDict, train, *others) -> list[input_pipeline.Bucket]:
-    """Buckets for the training split, and one more where another split has larger examples."""
+def _plan_buckets(config: ConfigDict, count: int, *splits) -> list[input_pipeline.Bucket]:
+    """At most `count` buckets that hold all examples of the splits."""
     multiples = (*np.maximum((16, 32), np.prod(config.model.strides, axis=0)).tolist(), 8)
-    shapes = train.sizes.stack()[train.kept]
-    buckets = input_pipeline.plan_buckets(
-        input_pipeline.Sizes(*shapes.T), config.num_buckets, multiples
-    )
-    largest = np.max([s.sizes.stack()[s.kept].max(axis=0) for s in (train, *others)], axis=0)
-    if (input_pipeline.assign(buckets, input_pipeline.Sizes(*largest[:, None])) < 0).any():
-        buckets.append(input_pipeline.Bucket(*(-(-largest // multiples) * multiples).tolist()))
-    return buckets
+    shapes = np.concatenate([split.sizes.stack()[split.kept] for split in splits])
+    return input_pipeline.plan_buckets(input_pipeline.Sizes(*shapes.T), count, multiples)
 
 
 def run(config: ConfigDict, workdir: pathlib.Path) -> dict:
@@ -222,20 +219,22 @@ def _train(experiment, workdir, checkpoints, eval_step, state, progress):
                     eval_step,
                     state.best_params,
                     experiment.validation,
-                    experiment.buckets,
+                    experiment.eval_buckets,
                     config.eval_batch_size,
                     config.eval_examples,
                 )
                 figures = evaluation.figures()
                 log.write(step, "validation", figures)
-                checkpoints.save(state, progress_now(), figures)
+                progress = progress_now()
+                checkpoints.save(state, progress, figures)
                 if figures["bleu"] > best_bleu:
                     best_bleu = figures["bleu"]
                     _export(experiment, workdir, state)
                 plots.loss(logs.read(workdir / "metrics.jsonl"), workdir / "loss.png")
                 window = time.perf_counter()
             elif saving:
-                checkpoints.save(state, progress_now())
+                progress = progress_now()
+                checkpoints.save(state, progress)
             if stop:
                 checkpoints.wait()
                 raise Interrupted(
@@ -243,15 +242,24 @@ def _train(experiment, workdir, checkpoints, eval_step, state, progress):
                     "the same command goes on from here"
                 )
         checkpoints.wait()
-    return state, progress_now() if step > before.next_batch else before
+    return state, progress
 
 
 def _finish(experiment, workdir, eval_step, state, progress) -> dict:
     """Evaluates the best parameters on the test split; writes samples.png and result.json."""
     config = experiment.config
-    evaluation = evaluate.evaluate(
-        eval_step, state.best_params, experiment.test, experiment.buckets, config.eval_batch_size
-    )
+
+    def evaluated(split, limit=None):
+        return evaluate.evaluate(
+            eval_step,
+            state.best_params,
+            split,
+            experiment.eval_buckets,
+            config.eval_batch_size,
+            limit,
+        )
+
+    evaluation = evaluated(experiment.test)
     rows = [
         (experiment.test.load(number)[0], " ".join(truth), " ".join(prediction))
         for number, truth, prediction in list(
@@ -272,6 +280,9 @@ def _finish(experiment, workdir, eval_step, state, progress) -> dict:
         "seed": config.seed,
         "step": int(state.step),
     }
+    if config.eval_train_examples:
+        plain = dataclasses.replace(experiment.train, settings=augmentation.OFF)
+        result["train"] = evaluated(plain, config.eval_train_examples).figures()
     part = workdir / "result.json.part"
     part.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     os.replace(part, workdir / "result.json")
@@ -284,7 +295,7 @@ def _export(experiment: Experiment, workdir: pathlib.Path, state) -> None:
         experiment.config.model,
         jax.device_get(state.best_params),
         experiment.vocabulary,
-        tuple(experiment.buckets),
+        tuple(sorted({*experiment.buckets, *experiment.eval_buckets})),
     )
     model_files.save(workdir / "model", trained)
 

@@ -68,6 +68,8 @@ def test_a_run_writes_everything_it_promises(finished):
         "examples_per_second", "num_parameters", "seed",
     }  # fmt: skip
     assert result["num_examples"] == 8
+    assert result["train"]["num_examples"] == 8
+    assert result["train"]["loss"] != result["loss"]
     assert 0 < result["loss"] < 10
     assert result["train_seconds"] > 0
     assert result["num_parameters"] > 1000

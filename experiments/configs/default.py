@@ -13,7 +13,7 @@ def get_config() -> ConfigDict:
     config.dataset.data_dir = ""  # where data sets are kept; "": the user's cache folder
     config.dataset.options = ConfigDict()  # of the builder
     config.dataset.options.seed = 0
-    config.dataset.options.num_train = 16_000
+    config.dataset.options.num_train = 40_000
     config.dataset.options.num_short = 12_000
     config.dataset.options.num_validation = 1_000
     config.dataset.options.num_test = 1_000
@@ -24,12 +24,13 @@ def get_config() -> ConfigDict:
     config.limits.max_width = 512
     config.limits.max_length = 96  # tokens and <eos>
 
-    config.num_buckets = 4  # shapes of batches; each one compiles once
-    config.batch_size = 32
-    config.num_epochs = 4
+    config.num_buckets = 6  # shapes of batches; each one compiles once
+    config.num_eval_buckets = 2
+    config.batch_size = 24
+    config.num_epochs = 9
     # Most steps (tokens and <eos>) of a caption in each of the first epochs: short formulas first,
     # which a network needs to learn the symbols and where to look.
-    config.curriculum_lengths = (3, 3, 3, 6, 6, 8, 10, 12, 16, 20)
+    config.curriculum_lengths = (3, 3, 3, 6, 8, 12, 16)
     config.augmentation = ConfigDict()  # of training pictures; see im2latex_jax.augmentation
     config.augmentation.probability = 0.0  # that a picture is changed at all
     config.augmentation.rate = 0.35  # that an effect takes part in a changed picture
@@ -58,11 +59,12 @@ def get_config() -> ConfigDict:
     config.label_smoothing = 0.0
     config.counting_weight = 0.0  # of the auxiliary loss that counts the symbols; 0: off
 
-    config.log_every = 50  # steps
-    config.eval_every = 500
+    config.log_every = 100  # steps
+    config.eval_every = 1_500
     config.eval_examples = 200  # of the validation split
+    config.eval_train_examples = 0  # of the training split, evaluated at the end; 0: none
     config.eval_batch_size = 64
-    config.checkpoint_every = 500
+    config.checkpoint_every = 750
     config.keep_checkpoints = 2  # the newest ones; the best is kept beside them
     config.num_samples = 12  # pictures in samples.png
     config.quiet = False  # no progress bar, even on a terminal

@@ -1,6 +1,6 @@
 """im2latex-100k on one big GPU: bfloat16, large batches, a wide network, warm-up and cosine decay.
 
-Name the folder of the official release: --config.dataset.options.source=DIR ("" downloads it).
+Name the folder of the official release: --config.dataset.options.source=DIR.
 """
 
 from ml_collections import ConfigDict

@@ -1,9 +1,9 @@
 """The paper's settings on im2latex-100k: batch 24, 15 epochs, Adam at a constant rate.
 
-Name the folder of the official release: --config.dataset.options.source=DIR ("" downloads it).
+Name the folder of the official release: --config.dataset.options.source=DIR.
 """
 
-from ml_collections import ConfigDict
+from ml_collections import ConfigDict, config_dict
 
 from experiments.configs import default
 
@@ -12,7 +12,7 @@ def get_config() -> ConfigDict:
     config = default.get_config()
     config.dataset.name = "im2latex_100k"
     config.dataset.options = ConfigDict()
-    config.dataset.options.source = ""
+    config.dataset.options.source = config_dict.placeholder(str)  # None: download
     config.dataset.min_token_count = 2
 
     config.limits.max_height = 160
@@ -20,6 +20,7 @@ def get_config() -> ConfigDict:
     config.limits.max_length = 200
 
     config.num_buckets = 8
+    config.num_eval_buckets = 4
     config.batch_size = 24
     config.num_epochs = 15
     config.curriculum_lengths = ()

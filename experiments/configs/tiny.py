@@ -12,6 +12,7 @@ def get_config() -> ConfigDict:
     config.dataset.options.num_validation = 8
     config.dataset.options.num_test = 8
     config.num_buckets = 2
+    config.num_eval_buckets = 1
     config.batch_size = 8
     config.num_epochs = 2
     config.curriculum_lengths = ()
@@ -25,6 +26,7 @@ def get_config() -> ConfigDict:
     config.log_every = 2
     config.eval_every = 6
     config.eval_examples = 8
+    config.eval_train_examples = 8
     config.eval_batch_size = 8
     config.checkpoint_every = 4
     config.num_samples = 3

@@ -113,11 +113,11 @@ class Encoder(nn.Module):
           Memory [B, P, C] of `dtype`, zero outside the picture, and its mask [B, P] bool.
         """
         x = images_BxHxWx1.astype(self.dtype) / 255
-        stride = np.ones(2, int)
+        rows = columns = 1
         for features, blocks, step in zip(self.features, self.blocks, self.strides, strict=True):
-            x = space_to_depth(x, tuple(step))
-            stride = stride * np.asarray(step)
-            mask = cell_mask(sizes_Bx2, x.shape[1:3], tuple(stride))[..., None].astype(self.dtype)
+            x = space_to_depth(x, step)
+            rows, columns = rows * step[0], columns * step[1]
+            mask = cell_mask(sizes_Bx2, x.shape[1:3], (rows, columns))[..., None].astype(self.dtype)
             if x.shape[-1] <= features:  # the stem: few channels, so let it see its neighbours
                 x = nn.Conv(features, (3, 3), dtype=self.dtype)(x * mask)
             else:

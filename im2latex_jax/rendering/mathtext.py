@@ -31,7 +31,10 @@ class MathtextError(Im2latexError):
 
 
 class _MissingGlyphs(logging.Filter):
-    """Keeps and silences the warnings with which mathtext replaces a symbol that its font lacks."""
+    """Silences mathtext's warnings, and keeps those by which it replaces a symbol its font lacks.
+
+    The others tell of its own layout (a `\\vec` that does not stretch) and change nothing.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,7 +44,7 @@ class _MissingGlyphs(logging.Filter):
         match = _NO_GLYPH.search(record.getMessage())
         if match:
             self.symbols.append(match["symbol"])
-        return match is None
+        return False
 
 
 def to_mathtext(formula: str) -> str:

@@ -41,12 +41,12 @@ class SyntheticConfig(tfds.core.BuilderConfig):
 
     name: str = ""  # made from the other fields
     seed: int = 0
-    num_train: int = 16_000
+    num_train: int = 40_000
     num_short: int = 12_000
     num_validation: int = 1_000
     num_test: int = 1_000
-    fonts: tuple[str, ...] = mathtext.FONTS
-    font_sizes: tuple[float, ...] = (11.0, 12.0, 13.0, 14.0)
+    fonts: tuple[str, ...] = ("cm", "stix", "dejavusans")
+    font_sizes: tuple[float, ...] = (12.0, 13.0, 14.0)
     dpi: int = 100
     max_height: int = 64
     max_width: int = 320
@@ -112,7 +112,9 @@ class Synthetic(tfds.core.GeneratorBasedBuilder):
         seen: set[str] = set()
         long = self._distinct(total, seen, bar)
         # TFDS exhausts one split before it begins the next: one stream serves all three.
-        splits = {name: itertools.islice(long, size) for name, size in sizes.items()}
+        splits: dict[str, Iterator[Example]] = {
+            name: itertools.islice(long, size) for name, size in sizes.items()
+        }
         splits["train"] = itertools.chain(splits["train"], self._short(seen, bar))
         return splits
 
