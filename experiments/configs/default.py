@@ -13,7 +13,7 @@ def get_config() -> ConfigDict:
     config.dataset.data_dir = ""  # where data sets are kept; "": the user's cache folder
     config.dataset.options = ConfigDict()  # of the builder
     config.dataset.options.seed = 0
-    config.dataset.options.num_train = 40_000
+    config.dataset.options.num_train = 48_000
     config.dataset.options.num_short = 12_000
     config.dataset.options.num_validation = 1_000
     config.dataset.options.num_test = 1_000
@@ -27,10 +27,10 @@ def get_config() -> ConfigDict:
     config.num_buckets = 6  # shapes of batches; each one compiles once
     config.num_eval_buckets = 2
     config.batch_size = 24
-    config.num_epochs = 9
+    config.num_epochs = 8
     # Most steps (tokens and <eos>) of a caption in each of the first epochs: short formulas first,
     # which a network needs to learn the symbols and where to look.
-    config.curriculum_lengths = (3, 3, 3, 6, 8, 12, 16)
+    config.curriculum_lengths = (3, 3, 3, 6, 8, 12)
     config.augmentation = ConfigDict()  # of training pictures; see im2latex_jax.augmentation
     config.augmentation.probability = 0.0  # that a picture is changed at all
     config.augmentation.rate = 0.35  # that an effect takes part in a changed picture
@@ -44,11 +44,11 @@ def get_config() -> ConfigDict:
     config.model.embedding = 64
     config.model.hidden = 256  # the GRU's state
     config.model.attention = 128
-    config.model.dropout = 0.1
+    config.model.dropout = 0.0
     config.model.dtype = "float32"  # of the computation; or bfloat16
 
     config.optimizer = ConfigDict()  # Adam
-    config.optimizer.learning_rate = 2e-3
+    config.optimizer.learning_rate = 2.5e-3
     config.optimizer.schedule = "cosine"  # or constant
     config.optimizer.warmup_steps = 100
     config.optimizer.final = 0.02  # the cosine's end, as a share of learning_rate

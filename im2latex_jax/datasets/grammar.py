@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 
 MIN_TOKENS = 4
-MAX_TOKENS = 24
+MAX_TOKENS = 16
 MAX_SHORT_TOKENS = 10
 
 Tokens = list[str]
@@ -232,13 +232,13 @@ class _Grammar:
     def expression(self, size: int) -> Tokens:
         tokens = ["-"] if self.happens(0.08) else []
         tokens += self.term(size)
-        for _ in range(int(self.choose(**{"0": 78, "1": 19, "2": 3}))):
+        for _ in range(int(self.choose(**{"0": 84, "1": 14, "2": 2}))):
             tokens += [self.choose(**{"+": 6, "-": 5, r"\pm": 0.7}), *self.term(size)]
         return tokens
 
     def term(self, size: int) -> Tokens:
         tokens = _NUMBER.pick(self.rng) if self.happens(0.2) else []
-        count = int(self.choose(**{"1": 72, "2": 25, "3": 3}))
+        count = int(self.choose(**{"1": 78, "2": 20, "3": 2}))
         previous: Tokens = []
         for _ in range(count):
             factor = self.factor(size)

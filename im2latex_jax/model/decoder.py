@@ -47,7 +47,9 @@ class Decoder(nn.Module):
             ),
             b_h=self.param("state_bias", nn.initializers.zeros, (3 * self.hidden,)),
             w_q=self.param("query", dense, (self.hidden, self.attention)),
-            v=self.param("score", nn.initializers.normal(self.attention**-0.5), (self.attention,)),
+            v=self.param(
+                "score", nn.initializers.normal(4 * self.attention**-0.5), (self.attention,)
+            ),
         )
 
     def start(

@@ -9,6 +9,7 @@ import functools
 import logging
 import re
 import threading
+from collections.abc import Sequence
 from typing import ClassVar
 
 import cv2
@@ -48,12 +49,29 @@ class _MissingGlyphs(logging.Filter):
 
 
 def to_mathtext(formula: str) -> str:
-    """The formula as mathtext must be given it: without spaces between tokens.
+    """The formula as mathtext must be given it: in display style, no spaces between tokens.
 
     To mathtext a space is a symbol of no width: in `x _ { 1 }` the subscript would hang on the
     space, too low for a tall letter, and `\\sum _ { n }` would lose its limits.
     """
-    return _LIMIT_OPERATOR.sub(r"\\\1", detokenize(tokenize(formula)))
+    return _LIMIT_OPERATOR.sub(r"\\\1", detokenize(_in_display_style(tokenize(formula))))
+
+
+def _in_display_style(tokens: Sequence[str]) -> list[str]:
+    """`\\frac` as `\\dfrac` outside of scripts and other fractions, where TeX sets it large."""
+    styled = []
+    groups = [[False, 0]]  # of each open group: whether it is set small, small groups to come
+    for token in tokens:
+        group = groups[-1]
+        if token == "{":
+            groups.append([group[0] or group[1] > 0, 0])
+            group[1] -= group[1] > 0
+        elif token == "}" and len(groups) > 1:
+            groups.pop()
+        else:
+            group[1] = {r"\frac": 2, "_": 1, "^": 1}.get(token, 0)
+        styled.append(r"\dfrac" if token == r"\frac" and not group[0] else token)
+    return styled
 
 
 def draw(formula: str, font: str = "cm", font_size: float = 12.0, dpi: float = 100) -> np.ndarray:

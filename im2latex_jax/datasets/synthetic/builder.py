@@ -41,7 +41,7 @@ class SyntheticConfig(tfds.core.BuilderConfig):
 
     name: str = ""  # made from the other fields
     seed: int = 0
-    num_train: int = 40_000
+    num_train: int = 48_000
     num_short: int = 12_000
     num_validation: int = 1_000
     num_test: int = 1_000
