@@ -25,6 +25,7 @@ class Evaluation:
       ids: numbers of the examples in their split; the lists below have the same order.
       predictions: decoded tokens.
       truths: true tokens.
+      log_probs: the network's log-probability of each prediction.
     """
 
     metrics: metrics.Metrics
@@ -32,6 +33,12 @@ class Evaluation:
     ids: list[int]
     predictions: list[list[str]]
     truths: list[list[str]]
+    log_probs: list[float]
+
+    @property
+    def correct(self) -> list[bool]:
+        """Which predictions have every token right."""
+        return [p == t for p, t in zip(self.predictions, self.truths, strict=True)]
 
     def figures(self) -> dict[str, float]:
         """All figures by the names of `result.json`."""
@@ -39,17 +46,17 @@ class Evaluation:
 
 
 def make_eval_step(model: Im2Latex):
-    """The jitted step: (params, batch) to (loss summed over tokens, tokens, decoded ids)."""
+    """The jitted step: (params, batch) to (loss of all tokens, their number, ids, log-probs)."""
 
     @compilation.jit
     def eval_step(params, batch):
         inputs, targets = batch["tokens"][:, :-1], batch["tokens"][:, 1:]
         logits, _ = model.apply({"params": params}, batch["images"], batch["sizes"], inputs)
         loss = train_state.token_loss(logits, targets).sum()
-        decoded, _ = decoding.greedy(
+        decoded, log_probs = decoding.greedy(
             model, params, batch["images"], batch["sizes"], targets.shape[1] + EXTRA_STEPS
         )
-        return loss, (targets != PAD).sum(), decoded
+        return loss, (targets != PAD).sum(), decoded, log_probs.sum(axis=1)
 
     return eval_step
 
@@ -72,13 +79,16 @@ def evaluate(
     loss, count = 0.0, 0
     ids: list[int] = []
     predictions: list[list[str]] = []
+    log_probs: list[float] = []
     for batch in input_pipeline.batches(input_pipeline.BatchSource(plan, examples.load)):
-        batch_loss, batch_count, decoded = jax.device_get(eval_step(params, batch))
+        batch_loss, batch_count, decoded, row_log_probs = jax.device_get(eval_step(params, batch))
         loss += float(batch_loss)
         count += int(batch_count)
-        for number, row in zip(batch["ids"], decoded, strict=True):
+        for number, row, log_prob in zip(batch["ids"], decoded, row_log_probs, strict=True):
             if number >= 0:
                 ids.append(int(number))
                 predictions.append(examples.vocabulary.decode(row))
+                log_probs.append(float(log_prob))
     truths = [examples.formula(number) for number in ids]
-    return Evaluation(metrics.compare(predictions, truths), loss / count, ids, predictions, truths)
+    figures = metrics.compare(predictions, truths)
+    return Evaluation(figures, loss / count, ids, predictions, truths, log_probs)

@@ -9,7 +9,6 @@ import numpy as np
 from im2latex_jax import augmentation, images, input_pipeline
 from im2latex_jax.datasets.records import Split
 from im2latex_jax.errors import Im2latexError
-from im2latex_jax.latex import lexer
 from im2latex_jax.latex.vocabulary import Vocabulary
 
 
@@ -41,12 +40,12 @@ class Examples:
         if self.settings.probability:
             rng = np.random.default_rng((self.seed, epoch, number))
             ink = augmentation.augment(ink, rng, self.settings)
-        ids = self.vocabulary.encode(lexer.tokenize(record["formula"]))
+        ids = self.vocabulary.encode(record["formula"].split())
         return np.pad(ink, images.MARGIN), ids
 
     def formula(self, number: int) -> list[str]:
         """Tokens of the true formula."""
-        return lexer.tokenize(self.split[number]["formula"])
+        return self.split[number]["formula"].split()
 
     def assign(self, buckets) -> np.ndarray:
         """Bucket of each example, -1 where left out: see `input_pipeline.assign`."""

@@ -11,12 +11,25 @@ import jax
 from ml_collections import ConfigDict
 
 import im2latex_jax
+from im2latex_jax.errors import Im2latexError
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
 
 
 def write(workdir: pathlib.Path, config: ConfigDict, data_fingerprint: str) -> None:
-    """Writes config.json and environment.json into `workdir`, once; later calls change nothing."""
+    """Writes config.json and environment.json into `workdir`, once; later calls change nothing.
+
+    Raises:
+      Im2latexError: if a run on other data has begun there.
+    """
+    begun = workdir / "environment.json"
+    if begun.exists():
+        before = json.loads(begun.read_text(encoding="utf-8")).get("data_fingerprint")
+        if before != data_fingerprint:
+            raise Im2latexError(
+                f"{workdir} holds a run on other training data (fingerprint {before}, now "
+                f"{data_fingerprint}): use another --workdir, or give it the data it began with"
+            )
     environment = {
         "code": _code_version(),
         "python": platform.python_version(),

@@ -21,6 +21,7 @@ from ml_collections import ConfigDict
 
 from im2latex_jax import (
     augmentation,
+    calibration,
     datasets,
     evaluate,
     examples,
@@ -35,7 +36,6 @@ from im2latex_jax import (
 )
 from im2latex_jax.checkpoints import Checkpoints, Progress
 from im2latex_jax.errors import Im2latexError
-from im2latex_jax.latex import lexer
 from im2latex_jax.latex.vocabulary import Vocabulary
 from im2latex_jax.model import im2latex
 
@@ -95,7 +95,7 @@ def set_up(config: ConfigDict) -> Experiment:
         if not len(splits[name]):
             raise Im2latexError(f"data set {config.dataset.name}: split {name!r} is empty")
     vocabulary = Vocabulary.build(
-        (lexer.tokenize(formula) for formula in splits["train"].formulas),
+        (formula.split() for formula in splits["train"].formulas),
         min_count=config.dataset.min_token_count,
     )
     train = examples.prepare(
@@ -153,7 +153,6 @@ def run(config: ConfigDict, workdir: pathlib.Path) -> dict:
         best = checkpoints.best
         if best is not None and best[0] != int(state.step):
             state, _ = checkpoints.restore(state, best[0])
-    _export(experiment, workdir, state)
     return _finish(experiment, workdir, eval_step, state, progress)
 
 
@@ -229,7 +228,7 @@ def _train(experiment, workdir, checkpoints, eval_step, state, progress):
                 checkpoints.save(state, progress, figures)
                 if figures["bleu"] > best_bleu:
                     best_bleu = figures["bleu"]
-                    _export(experiment, workdir, state)
+                    _export(experiment, workdir, state, evaluation)
                 plots.loss(logs.read(workdir / "metrics.jsonl"), workdir / "loss.png")
                 window = time.perf_counter()
             elif saving:
@@ -246,7 +245,10 @@ def _train(experiment, workdir, checkpoints, eval_step, state, progress):
 
 
 def _finish(experiment, workdir, eval_step, state, progress) -> dict:
-    """Evaluates the best parameters on the test split; writes samples.png and result.json."""
+    """Calibrates and exports the best parameters, evaluates them on the test split.
+
+    Writes samples.png and result.json.
+    """
     config = experiment.config
 
     def evaluated(split, limit=None):
@@ -259,7 +261,9 @@ def _finish(experiment, workdir, eval_step, state, progress) -> dict:
             limit,
         )
 
+    temperature = _export(experiment, workdir, state, evaluated(experiment.validation))
     evaluation = evaluated(experiment.test)
+    confidences = [calibration.confidence(x, temperature) for x in evaluation.log_probs]
     rows = [
         (experiment.test.load(number)[0], " ".join(truth), " ".join(prediction))
         for number, truth, prediction in list(
@@ -274,6 +278,9 @@ def _finish(experiment, workdir, eval_step, state, progress) -> dict:
     plots.samples(rows, workdir / "samples.png", title)
     result = {
         **evaluation.figures(),
+        "calibration_error": calibration.expected_calibration_error(
+            confidences, evaluation.correct
+        ),
         "train_seconds": progress.train_seconds,
         "examples_per_second": progress.examples / max(progress.train_seconds, 1e-9),
         "num_parameters": _num_parameters(state),
@@ -289,15 +296,21 @@ def _finish(experiment, workdir, eval_step, state, progress) -> dict:
     return result
 
 
-def _export(experiment: Experiment, workdir: pathlib.Path, state) -> None:
+def _export(
+    experiment: Experiment, workdir: pathlib.Path, state, validation: evaluate.Evaluation
+) -> float:
+    """Writes the model with a temperature fitted on a validation; returns the temperature."""
+    fit = calibration.calibrate(validation.log_probs, validation.correct)
     trained = model_files.TrainedModel(
         experiment.model,
         experiment.config.model,
         jax.device_get(state.best_params),
         experiment.vocabulary,
         tuple(sorted({*experiment.buckets, *experiment.eval_buckets})),
+        fit.temperature,
     )
     model_files.save(workdir / "model", trained)
+    return fit.temperature
 
 
 def _mean_metrics(pending) -> dict[str, float]:
@@ -308,9 +321,10 @@ def _mean_metrics(pending) -> dict[str, float]:
     """
     fetched = jax.device_get([metrics for _, _, metrics in pending])
     for (step, ids, _), metrics in zip(pending, fetched, strict=True):
-        if not np.isfinite(metrics["loss"]):
+        if not np.isfinite(metrics["loss"] + metrics["gradient_norm"]):
             raise Im2latexError(
-                f"the loss is {metrics['loss']} at step {step} (training examples "
+                f"the loss is {metrics['loss']}, the gradient's norm {metrics['gradient_norm']} at "
+                f"step {step} (training examples "
                 f"{', '.join(map(str, ids))}); the last checkpoint is good: lower "
                 "--config.optimizer.learning_rate or set --config.optimizer.clip_norm"
             )

@@ -73,6 +73,7 @@ def test_a_run_writes_everything_it_promises(finished):
     assert 0 < result["loss"] < 10
     assert result["train_seconds"] > 0
     assert result["num_parameters"] > 1000
+    assert 0 <= result["calibration_error"] <= 1
     for name in ("loss.png", "samples.png"):
         assert images.read(workdir / name).size > 10_000
     lines = logs.read(workdir / "metrics.jsonl")
@@ -157,12 +158,23 @@ def test_a_work_directory_of_another_configuration_is_refused_unharmed(folder, f
     assert files(finished[0]) == before
 
 
+def test_a_work_directory_of_other_data_is_refused(folder, finished):
+    path = finished[0] / "environment.json"
+    text = path.read_text()
+    path.write_text(text.replace('"data_fingerprint": "', '"data_fingerprint": "0'))
+    with pytest.raises(Im2latexError, match="holds a run on other training data"):
+        train.run(config(folder / "data"), finished[0])
+    path.write_text(text)
+
+
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpoint(
     folder, monkeypatch
 ):
     workdir = folder / "diverged"
     settings = config(folder / "data", **{"optimizer.learning_rate": 1e30, "log_every": 1})
-    with pytest.raises(Im2latexError, match=r"the loss is (nan|inf) at step \d+ \(training exam"):
+    with pytest.raises(
+        Im2latexError, match=r"the loss is .*(nan|inf).* at step \d+ \(training exam"
+    ):
         train.run(settings, workdir)
 
 

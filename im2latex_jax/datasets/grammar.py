@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 
 MIN_TOKENS = 4
-MAX_TOKENS = 16
+MAX_TOKENS = 14
 MAX_SHORT_TOKENS = 10
 
 Tokens = list[str]
