@@ -26,7 +26,7 @@ def get_config() -> ConfigDict:
 
     config.num_buckets = 6  # shapes of batches; each one compiles once
     config.num_eval_buckets = 2
-    config.batch_size = 20
+    config.batch_size = 24
     config.num_epochs = 8
     # Most steps (tokens and <eos>) of a caption in each of the first epochs: short formulas first,
     # which a network needs to learn the symbols and where to look.

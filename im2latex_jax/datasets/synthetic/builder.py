@@ -45,8 +45,8 @@ class SyntheticConfig(tfds.core.BuilderConfig):
     num_short: int = 12_000
     num_validation: int = 1_000
     num_test: int = 1_000
-    fonts: tuple[str, ...] = ("cm", "stix", "dejavusans")
-    font_sizes: tuple[float, ...] = (12.0, 13.0, 14.0)
+    fonts: tuple[str, ...] = ("cm", "dejavusans", "dejavuserif")
+    font_sizes: tuple[float, ...] = (13.0, 14.0, 15.0)
     dpi: int = 100
     max_height: int = 64
     max_width: int = 320
