@@ -51,6 +51,17 @@ class Examples:
         """Bucket of each example, -1 where left out: see `input_pipeline.assign`."""
         return np.where(self.kept, input_pipeline.assign(buckets, self.sizes), -1)
 
+    def writing_scale(self, count: int = 200) -> float:
+        """Size of the writing, as a multiple of the network's scale: see `images.estimate_scale`.
+
+        The median over `count` examples, so that pictures to be read can be brought to the size of
+        those trained on.
+        """
+        numbers = np.flatnonzero(self.kept)
+        chosen = numbers[np.linspace(0, len(numbers) - 1, min(count, len(numbers))).astype(int)]
+        inks = (255 - images.read(self.split[int(number)]["image"]) for number in chosen)
+        return float(1 / np.median([images.estimate_scale(ink) for ink in inks]))
+
     def fingerprint(self) -> str:
         """A hash of all sizes and of formulas here and there: tells data sets apart cheaply."""
         digest = hashlib.sha256(self.sizes.stack().astype(np.int32).tobytes())

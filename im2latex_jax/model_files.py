@@ -25,6 +25,7 @@ class TrainedModel:
       vocabulary: its tokens.
       buckets: shapes it was trained on.
       temperature: calibrates its confidence, see `calibration`; 1 before that is fitted.
+      scale: size of the writing it was trained on, as a multiple of the network's scale.
     """
 
     network: im2latex.Im2Latex
@@ -33,6 +34,7 @@ class TrainedModel:
     vocabulary: Vocabulary
     buckets: tuple[Bucket, ...]
     temperature: float = 1.0
+    scale: float = 1.0
 
 
 def save(folder: pathlib.Path, model: TrainedModel) -> None:
@@ -42,6 +44,7 @@ def save(folder: pathlib.Path, model: TrainedModel) -> None:
         "model": model.config.to_dict(),
         "buckets": [dataclasses.astuple(bucket) for bucket in model.buckets],
         "temperature": model.temperature,
+        "scale": model.scale,
     }
     _write_description(folder, description)
     model.vocabulary.save(folder / "vocabulary.json")
@@ -112,6 +115,7 @@ def load(path: str | os.PathLike[str]) -> TrainedModel:
         config = ConfigDict(description["model"])
         buckets = tuple(Bucket(*shape) for shape in description["buckets"])
         temperature = float(description.get("temperature", 1.0))
+        scale = float(description.get("scale", 1.0))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Im2latexError(
             f"{folder / 'model.json'}: is no model's description: {error!r}"
@@ -120,4 +124,4 @@ def load(path: str | os.PathLike[str]) -> TrainedModel:
     network = im2latex.build(config, len(vocabulary))
     shapes = jax.eval_shape(lambda: im2latex.initialize(network, jax.random.PRNGKey(0)))
     params = weights.load(folder / "weights.safetensors", shapes)
-    return TrainedModel(network, config, params, vocabulary, buckets, temperature)
+    return TrainedModel(network, config, params, vocabulary, buckets, temperature, scale)

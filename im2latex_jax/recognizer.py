@@ -221,7 +221,7 @@ class Recognizer:
     def _scaled(self, ink: np.ndarray) -> list[np.ndarray]:
         """The writing at each plausible scale that a canvas holds, margin included."""
         if self._rescale is True:
-            factors = images.scale_candidates(ink)
+            factors = [self.model.scale * factor for factor in images.scale_candidates(ink)]
             factors = [1.0 if abs(math.log(f)) <= images.SCALE_TOLERANCE else f for f in factors]
         else:
             factors = [float(self._rescale) or 1.0]

@@ -308,6 +308,7 @@ def _export(
         experiment.vocabulary,
         tuple(sorted({*experiment.buckets, *experiment.eval_buckets})),
         fit.temperature,
+        experiment.train.writing_scale(),
     )
     model_files.save(workdir / "model", trained)
     return fit.temperature

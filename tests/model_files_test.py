@@ -18,6 +18,7 @@ def test_a_model_comes_back_from_its_folder_and_from_a_work_directory(tmp_path):
         loaded = model_files.load(path)
         assert loaded.vocabulary == model.vocabulary
         assert loaded.buckets == model.buckets
+        assert (loaded.temperature, loaded.scale) == (model.temperature, model.scale)
         assert loaded.network == model.network
         jax.tree.map(np.testing.assert_array_equal, loaded.params, model.params)
 
