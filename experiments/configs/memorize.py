@@ -12,6 +12,7 @@ def get_config() -> ConfigDict:
     config = paper.get_config()
     config.dataset.min_token_count = 1
     config.num_buckets = 4
+    config.batch_size = 16
     config.num_epochs = 120
 
     config.model.features = (32, 96)
@@ -22,10 +23,11 @@ def get_config() -> ConfigDict:
     config.optimizer.learning_rate = 2e-3
     config.optimizer.schedule = "cosine"
     config.optimizer.warmup_steps = 50
+    config.optimizer.final = 0.05
     config.optimizer.clip_norm = 1.0
 
     config.log_every = 50
-    config.eval_every = 500
+    config.eval_every = 1_000_000  # at the end only: the best on other pictures is not the aim
     config.eval_examples = 50
     config.eval_train_examples = 300
     return config
