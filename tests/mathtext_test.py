@@ -59,7 +59,7 @@ def test_growing_brackets_grow():
 @pytest.mark.parametrize(
     "formula, reason",
     [
-        (r"\frac { 1 }", r"Expected \frac{num}{den}"),
+        (r"\frac { 1 }", r"Expected \dfrac{num}{den}"),
         (r"\nosuchcommand x", r"Unknown symbol: \nosuchcommand"),
         (r"\begin{array} { c } x \end{array}", r"Unknown symbol: \begin"),
         ("x _ { 1 } _ { 2 }", "Double subscript"),
