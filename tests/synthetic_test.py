@@ -24,7 +24,7 @@ SIZES = {"num_train": 30, "num_short": 6, "num_validation": 5, "num_test": 5}
 
 @pytest.fixture(scope="module")
 def formulas() -> list[list[str]]:
-    return [grammar.generate(0, index) for index in range(5000)]
+    return [grammar.generate(0, index) for index in range(2000)]
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_lengths(formulas):
     lengths = [len(tokens) for tokens in formulas]
     assert min(lengths) >= grammar.MIN_TOKENS
     assert max(lengths) <= grammar.MAX_TOKENS
-    assert 8 <= np.median(lengths) <= 12
+    assert 12 <= np.median(lengths) <= 17
 
 
 def test_structure_is_varied_and_formulas_rarely_repeat(formulas):
@@ -63,9 +63,9 @@ def test_structure_is_varied_and_formulas_rarely_repeat(formulas):
     for structure in (
         r"\frac", r"\sqrt", r"\sqrt [", r"\sum _ {", r"\int", r"\operatorname {", r"\hat {",
         r"\mathcal {", r"\mathbb {", r"\left(", r"\left[", r"\left|", r"\rightarrow", r"\leq",
-        r"^ { \prime }", r"\alpha", r"\ldots",
+        r"^ { \prime }", r"\alpha", r"\langle", r"\operatorname* { l i m } _", r"\ldots",
     ):  # fmt: skip
-        assert sum(f" {structure} " in line for line in lines) >= 3, structure
+        assert sum(f" {structure} " in line for line in lines) >= 5, structure
 
 
 def test_growing_brackets_stand_around_tall_contents_only(formulas):
@@ -106,8 +106,7 @@ def test_splits_have_their_sizes_and_share_no_formula(splits):
 def test_short_formulas_hold_the_tokens_of_the_long_ones(formulas):
     short = {t for index in range(5000) for t in grammar.generate_short(0, index)}
     long = {token for tokens in formulas for token in tokens}
-    brackets = {r"\{", r"\}", r"\langle", r"\rangle", r"\left[", r"\right]", r"\left(", r"\right)"}
-    assert long - short <= {r"\operatorname*", *brackets}
+    assert long <= short
 
 
 def test_a_repeated_formula_is_used_once(tmp_path, monkeypatch):

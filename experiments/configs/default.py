@@ -13,7 +13,7 @@ def get_config() -> ConfigDict:
     config.dataset.data_dir = ""  # where data sets are kept; "": the user's cache folder
     config.dataset.options = ConfigDict()  # of the builder
     config.dataset.options.seed = 0
-    config.dataset.options.num_train = 48_000
+    config.dataset.options.num_train = 36_000
     config.dataset.options.num_short = 12_000
     config.dataset.options.num_validation = 1_000
     config.dataset.options.num_test = 1_000

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 
 MIN_TOKENS = 4
-MAX_TOKENS = 14
+MAX_TOKENS = 18
 MAX_SHORT_TOKENS = 10
 
 Tokens = list[str]
@@ -75,7 +75,7 @@ _LABEL = _Pool(
     [r"\mathrm { m a x }", r"\mathrm { m i n }", r"\mathrm { e f f }", r"\mathrm { i n }"]
 )
 _FUNCTION = _Pool([" ".join(name) for name in _words("sin cos exp ln log tan cosh sinh tanh")])
-_LIMIT_FUNCTION = _Pool([" ".join(name) for name in _words("lim max min sup")], flatness=2)
+_EXTREMUM = _Pool([" ".join(name) for name in _words("max min sup")])
 _RELATION = _Pool(_words(r"< \leq \sim > \equiv \approx \geq \neq \rightarrow"))
 _SET_RELATION = _Pool(_words(r"\in \subset \rightarrow \leftrightarrow \Rightarrow"))
 _PRODUCT_SIGN = _Pool(_words(r"\cdot \times \otimes \wedge \cup / \pm"))
@@ -163,7 +163,9 @@ class _Grammar:
     # Whole formulas.
 
     def formula(self) -> Tokens:
-        kind = self.choose(equation=46, expression=20, relation=13, sets=6, operator=8, tuple=7)
+        kind = self.choose(
+            equation=46, expression=20, relation=13, sets=6, operator=8, tuple=8, limit=3
+        )
         match kind:
             case "equation":
                 return [*self.left_side(), "=", *self.expression(0)]
@@ -176,11 +178,15 @@ class _Grammar:
                 return [*self.big_operator(), *right]
             case "tuple":
                 return self.tuple()
+            case "limit":
+                return self.limit()
             case _:
                 return self.expression(0)
 
     def short_formula(self) -> Tokens:
-        match self.choose(atom=25, number=6, big=4, scripted=20, signed=25, factor=20):
+        match self.choose(
+            atom=25, number=6, big=4, scripted=20, signed=25, factor=20, pair=3, limit=2, tall=3
+        ):
             case "atom":
                 return self.atom(0)
             case "number":
@@ -192,6 +198,13 @@ class _Grammar:
             case "signed":
                 right = self.scripted(0) if self.happens(0.4) else self.atom(0)
                 return [*self.atom(0), *_SIGN.pick(self.rng), *right]
+            case "pair":
+                return self.pair(self.atom(0))
+            case "limit":
+                return self.under(_EXTREMUM.pick(self.rng), _INDEX.pick(self.rng))
+            case "tall":
+                parts = self.letter(), self.letter()
+                return _bracket(self.choose(**{"(": 1, "[": 1, "|": 1}), _group(r"\frac", *parts))
             case _:
                 return self.factor(0)
 
@@ -218,14 +231,18 @@ class _Grammar:
             dots = self.choose(ldots=2, cdots=1)
             signs = [",", r"\ldots", ","] if dots == "ldots" else ["+", r"\cdots", "+"]
             return [*letter, *first, *signs, *letter, *last]
+        right = self.scripted(0) if self.happens(0.5) else self.atom(0)
+        return [*self.pair(right), "=", *self.term(0)]
+
+    def pair(self, right: Tokens) -> Tokens:
+        """A letter and `right` between brackets: `[ a , b ]`, `\\{ a , b \\}`."""
         opening, closing = {
             "commutator": "[]",
             "pair": "()",
             "anticommutator": (r"\{", r"\}"),
             "product": (r"\langle", r"\rangle"),
         }[self.choose(commutator=4, pair=1, anticommutator=3, product=2)]
-        content = [*self.scripted(0), ",", *self.scripted(0)]
-        return [opening, *content, closing, "=", *self.term(0)]
+        return [opening, *self.atom(0), ",", *right, closing]
 
     # Sums, terms and factors.
 
@@ -363,16 +380,24 @@ class _Grammar:
         return _group(r"\sqrt", self.expression(1) if self.happens(0.5) else self.term(0))
 
     def function(self) -> Tokens:
-        if self.happens(0.12):
-            limit = [*self.letter(), r"\rightarrow", self.choose(**{"0": 1, r"\infty": 1})]
-            name = _group(r"\operatorname*", _LIMIT_FUNCTION.pick(self.rng))
-            return [*name, *_script("_", limit), *self.call()]
         name = _group(r"\operatorname", _FUNCTION.pick(self.rng))
         if self.happens(0.2):
             name += _script("^", ["2"])
         if self.happens(0.5):
             return [*name, *self.atom(0)]
         return [*name, *_bracket("(", self.term(0))]
+
+    def limit(self) -> Tokens:
+        """A limit or an extremum of something: `lim_{x → 0} f ( x )`, `max_i a_i`."""
+        if self.happens(0.5):
+            below = [*self.letter(), r"\rightarrow", self.choose(**{"0": 1, r"\infty": 1})]
+            head = self.under(_words("l i m"), below)
+        else:
+            head = self.under(_EXTREMUM.pick(self.rng), _INDEX.pick(self.rng))
+        return [*head, *(self.call() if self.happens(0.5) else self.scripted(0))]
+
+    def under(self, name: Tokens, below: Tokens) -> Tokens:
+        return [*_group(r"\operatorname*", name), *_script("_", below)]
 
     def call(self) -> Tokens:
         arguments = self.scripted(0) if self.happens(0.3) else self.letter()
@@ -381,10 +406,12 @@ class _Grammar:
         return [*self.atom(0), *_bracket("(", arguments)]
 
     def bracket(self) -> Tokens:
-        kind = self.choose(**{"(": 5, "[": 2, "|": 2})
+        kind = self.choose(**{"(": 4, "[": 3, "|": 3})
         content = self.term(0) if kind == "|" else self.sum_of_two()
-        if self.happens(0.4):
-            content = [*self.fraction(), *([] if self.happens(0.5) else ["-", *self.letter()])]
+        if self.happens(0.5):
+            content = self.fraction()
+            if self.happens(0.3):
+                content += ["-", *self.letter()]
         tokens = _bracket(kind, content)
         if self.happens(0.35):
             tokens += _script("^", _POWER.pick(self.rng))
