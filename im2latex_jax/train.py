@@ -83,14 +83,19 @@ class Experiment:
         )
 
 
-def set_up(config: ConfigDict) -> Experiment:
+def set_up(config: ConfigDict, splits=None) -> Experiment:
     """Builds or opens the data and assembles what a run computes with.
+
+    Args:
+      config: see `experiments/configs/default.py`.
+      splits: `train`, `validation` and `test`, instead of the data set that the config names.
 
     Raises:
       Im2latexError: if the data or the configuration cannot be used.
     """
-    data_dir = config.dataset.data_dir or folders.cache() / "datasets"
-    splits = datasets.load(config.dataset.name, data_dir, **config.dataset.options)
+    if splits is None:
+        data_dir = config.dataset.data_dir or folders.cache() / "datasets"
+        splits = datasets.load(config.dataset.name, data_dir, **config.dataset.options)
     for name in ("train", "validation", "test"):
         if not len(splits[name]):
             raise Im2latexError(f"data set {config.dataset.name}: split {name!r} is empty")
