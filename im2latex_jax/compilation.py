@@ -30,7 +30,7 @@ def jit(function=None, **options):
     """`jax.jit` with the backend's compiler options, chosen at the first call.
 
     Choosing them asks JAX for its backend, which must not happen on import. As with `jax.jit`, the
-    result has a `lower` to look at, or compile, the program without running it.
+    result has a `trace` to look at, or compile, the program without running it.
     """
     if function is None:
         return functools.partial(jit, **options)
@@ -43,7 +43,7 @@ def jit(function=None, **options):
     def call(*args, **kwargs):
         return compiled()(*args, **kwargs)
 
-    call.lower = lambda *args, **kwargs: compiled().lower(*args, **kwargs)  # type: ignore[attr-defined]
+    call.trace = lambda *args, **kwargs: compiled().trace(*args, **kwargs)  # type: ignore[attr-defined]
     return call
 
 
