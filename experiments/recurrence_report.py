@@ -29,6 +29,13 @@ def gradients(unroll):
     return compilation.jit(jax.grad(loss, argnums=(0, 1, 2, 3, 4)))
 
 
+def seconds(function, inputs) -> float:
+    """Time of one call."""
+    start = time.perf_counter()
+    jax.block_until_ready(function(*inputs))
+    return time.perf_counter() - start
+
+
 def main(_: list[str]) -> None:
     batch, steps, positions, hidden, units, channels = map(int, _SHAPE.value)
     keys = iter(jax.random.split(jax.random.key(0), 16))
@@ -57,11 +64,7 @@ def main(_: list[str]) -> None:
     ):
         function = gradients(unroll)
         results[name] = jax.block_until_ready(function(*inputs))
-        times = []
-        for _ in range(_REPEATS.value):
-            start = time.perf_counter()
-            jax.block_until_ready(function(*inputs))
-            times.append(time.perf_counter() - start)
+        times = [seconds(function, inputs) for _ in range(_REPEATS.value)]
         print(f"{name}: {1000 * min(times):.1f} ms forward and backward")
     first, second = results.values()
     difference = jax.tree.map(lambda a, b: jnp.abs(a - b).max() / jnp.abs(a).max(), first, second)

@@ -15,9 +15,7 @@ import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Sequence
 
-import grain
 import numpy as np
-from absl import flags
 
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex.vocabulary import BOS, EOS, PAD
@@ -90,7 +88,7 @@ def plan_buckets(
 def assign(buckets: Sequence[Bucket], sizes: Sizes) -> np.ndarray:
     """Number of the cheapest bucket that holds each example, [N] int; -1 where none does."""
     shapes = np.asarray([dataclasses.astuple(b) for b in buckets])
-    fits = (sizes.stack()[:, None, :] <= shapes[None]).all(axis=-1)
+    fits = np.all(sizes.stack()[:, None, :] <= shapes[None], axis=-1)
     cost = np.where(fits, _cost(shapes, 512)[None], np.inf)
     return np.where(fits.any(axis=1), cost.argmin(axis=1), -1)
 
@@ -281,6 +279,9 @@ def batches(
     """The source's batches in order, loaded ahead in threads or, with `num_workers`, processes."""
     if not len(source):
         return iter(())
+    import grain  # takes half a second, which recognition can do without
+    from absl import flags
+
     options = grain.ReadOptions(num_threads=num_threads, prefetch_buffer_size=prefetch)
     dataset = grain.MapDataset.source(source).to_iter_dataset(options)
     if num_workers:

@@ -8,6 +8,7 @@ import pathlib
 import jax
 from ml_collections import ConfigDict
 
+from im2latex_jax import whole_files
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.input_pipeline import Bucket
 from im2latex_jax.latex.vocabulary import Vocabulary
@@ -65,9 +66,7 @@ def save_temperature(path: str | os.PathLike[str], temperature: float) -> None:
 
 
 def _write_description(folder: pathlib.Path, description: dict) -> None:
-    part = folder / "model.json.part"
-    part.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
-    os.replace(part, folder / "model.json")
+    whole_files.write_text(folder / "model.json", json.dumps(description, indent=2) + "\n")
 
 
 def _folder(path: str | os.PathLike[str]) -> pathlib.Path:

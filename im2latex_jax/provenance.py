@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import json
-import os
 import pathlib
 import platform
 import subprocess
@@ -11,6 +10,7 @@ import jax
 from ml_collections import ConfigDict
 
 import im2latex_jax
+from im2latex_jax import whole_files
 from im2latex_jax.errors import Im2latexError
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
@@ -43,9 +43,7 @@ def write(workdir: pathlib.Path, config: ConfigDict, data_fingerprint: str) -> N
     for name, content in files.items():
         path = workdir / name
         if not path.exists():
-            part = workdir / f"{name}.part"
-            part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-            os.replace(part, path)
+            whole_files.write_text(path, json.dumps(content, indent=2) + "\n")
 
 
 def _code_version() -> str:

@@ -124,7 +124,7 @@ def make_train_step(
         metrics = {
             "loss": loss,
             "accuracy": accuracy,
-            "gradient_norm": optax.global_norm(gradients),
+            "gradient_norm": optax.tree.norm(gradients),
         }
         state = state.replace(
             step=state.step + 1, params=params, opt_state=opt_state, average=average

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
+from im2latex_jax import whole_files
+
 
 def features() -> tfds.features.FeaturesDict:
     """The features that every builder of this project has."""
@@ -100,7 +102,5 @@ def _write_index(path: pathlib.Path, split: Split) -> None:
         record = split[index]
         figures[:, index] = record["height"], record["width"], len(record["formula"].split())
     heights, widths, lengths = figures
-    partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with partial.open("wb") as file:
+    with whole_files.replacing(path) as part, part.open("wb") as file:
         np.savez(file, heights=heights, widths=widths, lengths=lengths)
-    partial.replace(path)

@@ -7,6 +7,7 @@ import os
 import pathlib
 from collections.abc import Iterable, Sequence
 
+from im2latex_jax import whole_files
 from im2latex_jax.errors import Im2latexError
 
 PAD = 0
@@ -94,9 +95,9 @@ class Vocabulary:
         return tokens
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the tokens as a JSON list, a token a line."""
+        """Writes the tokens as a JSON list, a token a line: the whole file or none of it."""
         text = json.dumps(list(self.tokens), ensure_ascii=False, indent=0)
-        pathlib.Path(path).write_text(text + "\n", encoding="utf-8")
+        whole_files.write_text(path, text + "\n")
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Vocabulary":

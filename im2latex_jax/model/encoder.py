@@ -117,7 +117,9 @@ class Encoder(nn.Module):
         for features, blocks, step in zip(self.features, self.blocks, self.strides, strict=True):
             x = space_to_depth(x, step)
             rows, columns = rows * step[0], columns * step[1]
-            mask = cell_mask(sizes_Bx2, x.shape[1:3], (rows, columns))[..., None].astype(self.dtype)
+            mask = cell_mask(sizes_Bx2, (x.shape[1], x.shape[2]), (rows, columns))[
+                ..., None
+            ].astype(self.dtype)
             if x.shape[-1] <= features:  # the stem: few channels, so let it see its neighbours
                 x = nn.Conv(features, (3, 3), dtype=self.dtype)(x * mask)
             else:

@@ -8,6 +8,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
+from im2latex_jax import whole_files
 from im2latex_jax.errors import Im2latexError
 
 
@@ -18,9 +19,8 @@ class WeightsError(Im2latexError):
 def save(path: str | os.PathLike[str], params) -> None:
     """Writes a tree of arrays; the file appears whole or not at all."""
     flat = flax.traverse_util.flatten_dict(params, sep="/")
-    part = f"{os.fspath(path)}.part"
-    safetensors.numpy.save_file({k: np.ascontiguousarray(v) for k, v in flat.items()}, part)
-    os.replace(part, path)
+    with whole_files.replacing(path) as part:
+        safetensors.numpy.save_file({k: np.ascontiguousarray(v) for k, v in flat.items()}, part)
 
 
 def load(path: str | os.PathLike[str], like):

@@ -16,6 +16,7 @@ from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
+from im2latex_jax import whole_files
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.rendering import mathtext
 from im2latex_jax.rendering.formula_lines import FormulaLine, read_formulas
@@ -98,7 +99,7 @@ def render_to_folder(
             (out / INDEX).open("a", encoding="utf-8", newline="\n", buffering=1) as index,
             (out / REJECTED).open("a", encoding="utf-8", newline="\n", buffering=1) as refused,
             contextlib.closing(
-                _render([file.lines[n] for n in waiting], engine, style, jobs, progress)
+                render_lines([file.lines[n] for n in waiting], engine, style, jobs, progress)
             ) as rendered,
         ):
             for number, (png, reason) in zip(waiting, rendered, strict=True):
@@ -153,14 +154,7 @@ def _claim(
             f"{out} holds {INDEX} or {REJECTED}, but no {SETTINGS}: choose another folder"
         )
     else:
-        _replace(path, json.dumps(settings, indent=2) + "\n")
-
-
-def _replace(path: pathlib.Path, text: str) -> None:
-    """Writes a file so that it is there whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, "utf-8", newline="\n")
-    part.replace(path)
+        whole_files.write_text(path, json.dumps(settings, indent=2) + "\n")
 
 
 def _whole_lines(path: pathlib.Path) -> list[str]:
@@ -178,7 +172,7 @@ def _finished(out: pathlib.Path) -> tuple[set[int], set[int]]:
         text = "".join(f"{line}\n" for line in kept)
         path = out / name
         if path.exists() and path.read_text("utf-8", errors="replace") != text:
-            _replace(path, text)
+            whole_files.write_text(path, text)
     return {_number(line) for line in kept_index}, {_number(line) for line in kept_rejected}
 
 
@@ -203,17 +197,21 @@ def _sort_tables(out: pathlib.Path) -> None:
     for name in (INDEX, REJECTED):
         lines = _whole_lines(out / name)
         if lines != (ordered := sorted(lines, key=_number)):
-            _replace(out / name, "".join(f"{line}\n" for line in ordered))
+            whole_files.write_text(out / name, "".join(f"{line}\n" for line in ordered))
 
 
-def _render(
+def render_lines(
     lines: Sequence[FormulaLine],
     engine: str,
     style: RenderStyle,
-    jobs: int | None,
-    progress: bool,
+    jobs: int | None = None,
+    progress: bool = False,
 ) -> Generator[tuple[bytes | None, str | None], None, None]:
-    """PNG or reason of each line, in order."""
+    """PNG or reason of each line, in order; the arguments are those of `render_to_folder`.
+
+    Raises:
+      MissingProgramError, TexError: as `render_formulas`.
+    """
     formulas = [line.formula for line in lines if line.problem is None]
     results: Iterator[Rendered] = iter(())
     if formulas and engine == "latex":

@@ -7,10 +7,11 @@ checksum: whenever the program is killed, what lies there can be used, and nothi
 import hashlib
 import itertools
 import json
-import os
 import pathlib
 from collections.abc import Sequence
 from typing import NamedTuple
+
+from im2latex_jax import whole_files
 
 
 class Picture(NamedTuple):
@@ -35,13 +36,7 @@ def write(path: pathlib.Path, pictures: Sequence[Picture]) -> None:
     """
     table = [(len(picture.png), *picture[1:]) for picture in pictures]
     body = json.dumps(table).encode() + b"\n" + b"".join(picture.png for picture in pictures)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        partial.write_bytes(hashlib.sha256(body).digest() + body)
-        partial.replace(path)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
+    whole_files.write_bytes(path, hashlib.sha256(body).digest() + body)
 
 
 def read(path: pathlib.Path) -> list[Picture] | None:

@@ -1,0 +1,61 @@
+"""Whole or not at all: what is there after a success, a failure, a kill."""
+
+import errno
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from im2latex_jax import whole_files
+
+
+def test_a_file_is_written_and_replaced(tmp_path):
+    path = tmp_path / "file.json"
+    whole_files.write_text(path, "first\r\né\n")
+    assert path.read_bytes() == "first\r\né\n".encode()
+    whole_files.write_bytes(str(path), b"second")
+    assert path.read_bytes() == b"second"
+    assert os.listdir(tmp_path) == ["file.json"]
+
+
+def test_a_failure_leaves_what_was_there_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / "file.json"
+    path.write_text("first")
+
+    def full(self, content):
+        with self.open("wb") as file:
+            file.write(content[:2])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pathlib.Path, "write_bytes", full)
+        with pytest.raises(OSError, match="No space left"):
+            whole_files.write_text(path, "second")
+    with pytest.raises(KeyboardInterrupt), whole_files.replacing(path) as part:
+        part.write_text("third")
+        raise KeyboardInterrupt
+    assert path.read_text() == "first"
+    assert os.listdir(tmp_path) == ["file.json"]
+
+
+def test_what_a_kill_leaves_is_removed_and_nothing_else(tmp_path):
+    program = """if True:
+        import os, signal, sys
+        from im2latex_jax import whole_files
+        with whole_files.replacing(sys.argv[1]) as part:
+            part.write_text("half")
+            os.kill(os.getpid(), signal.SIGKILL)
+    """
+    path = tmp_path / "file.json"
+    ended = subprocess.run([sys.executable, "-c", program, str(path)], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert not path.exists()
+    (left,) = tmp_path.iterdir()
+    for name in ("kept.part", "kept.json"):
+        (tmp_path / name).touch()
+    whole_files.remove_unfinished(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == ["kept.json", "kept.part"]
+    assert left.name.startswith("file.json.")
