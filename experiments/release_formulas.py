@@ -1,0 +1,54 @@
+"""python -m experiments.release_formulas --data FOLDER --out DIR
+
+Gathers the formulas that the released model is trained on, for `configs/released.py`:
+
+- `DIR/formulas.tsv` (group, kind, formula): the arXiv formulas of `FOLDER/arxiv_formulas.tsv.xz`,
+  the inline ones from `--min_inline` characters on; and the official validation formulas of
+  im2latex-100k from line 1,001 on, as in-domain material.
+- `DIR/held_out.txt`: the first 1,000 of those validation formulas, which must not come in.
+"""
+
+import collections
+import lzma
+import pathlib
+from collections.abc import Sequence
+
+from absl import app, flags
+
+HELD_OUT = 1_000  # validation formulas that are never trained on
+
+_DATA = flags.DEFINE_string("data", None, "folder of the data", required=True)
+_OUT = flags.DEFINE_string("out", None, "folder for the lists; made if missing", required=True)
+_MIN_INLINE = flags.DEFINE_integer("min_inline", 25, "characters of an inline formula to take it")
+
+
+def main(argv: Sequence[str]) -> None:
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected argument {argv[1]!r}")
+    counts = gather(pathlib.Path(_DATA.value), pathlib.Path(_OUT.value), _MIN_INLINE.value)
+    print(", ".join(f"{count} {name}" for name, count in counts.items()))
+
+
+def gather(data: pathlib.Path, out: pathlib.Path, min_inline: int) -> dict[str, int]:
+    """Writes the two lists; returns how many formulas of each kind stand in them."""
+    official = (data / "im2latex-100k" / "val.formulas.norm.txt").read_text("utf-8").splitlines()
+    counts = collections.Counter({"held out": HELD_OUT})
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "held_out.txt").write_text("\n".join(official[:HELD_OUT]) + "\n", "utf-8")
+    with (
+        (out / "formulas.tsv").open("w", encoding="utf-8", newline="\n") as formulas,
+        lzma.open(data / "arxiv_formulas.tsv.xz", "rt", encoding="utf-8", newline="\n") as lines,
+    ):
+        for number, formula in enumerate(official[HELD_OUT:], start=HELD_OUT + 1):
+            formulas.write(f"im2latex-{number}\tofficial\t{formula}\n")
+            counts["official"] += 1
+        for line in lines:
+            _, kind, formula = line.rstrip("\n").split("\t", 2)
+            if kind == "display" or len(formula) >= min_inline:
+                formulas.write(line)
+                counts[kind] += 1
+    return dict(counts)
+
+
+if __name__ == "__main__":
+    app.run(main)
