@@ -72,6 +72,45 @@ def _fit(log_p: np.ndarray, right: np.ndarray) -> float:
     return math.exp((low + high) / 2)
 
 
+@dataclasses.dataclass(frozen=True)
+class Bin:
+    """Answers whose confidence is from `low` to `high`: how sure they were, and how often right.
+
+    Attributes:
+      low, high: bounds, 0 to 1.
+      num_examples: answers; with none, the two figures are 0.
+      confidence: their mean confidence.
+      accuracy: share of them that are right.
+    """
+
+    low: float
+    high: float
+    num_examples: int
+    confidence: float
+    accuracy: float
+
+
+def reliability(
+    confidences: Sequence[float] | np.ndarray, correct: Sequence[bool] | np.ndarray
+) -> list[Bin]:
+    """Confidence against share of right answers, over BINS equal bins of the confidence."""
+    sure, right = np.asarray(confidences, float), np.asarray(correct, float)
+    bins = np.minimum((sure * BINS).astype(int), BINS - 1)
+    counts, sums, hits = (
+        np.bincount(bins, weights=weights, minlength=BINS) for weights in (None, sure, right)
+    )
+    return [
+        Bin(
+            number / BINS,
+            (number + 1) / BINS,
+            int(counts[number]),
+            float(sums[number] / max(counts[number], 1)),
+            float(hits[number] / max(counts[number], 1)),
+        )
+        for number in range(BINS)
+    ]
+
+
 def expected_calibration_error(
     confidences: Sequence[float] | np.ndarray, correct: Sequence[bool] | np.ndarray
 ) -> float:
@@ -79,7 +118,6 @@ def expected_calibration_error(
 
     Naeini et al. 2015; 0 is perfect.
     """
-    sure, right = np.asarray(confidences, float), np.asarray(correct, float)
-    bins = np.minimum((sure * BINS).astype(int), BINS - 1)
-    gaps = np.bincount(bins, weights=right - sure, minlength=BINS)
-    return float(np.abs(gaps).sum() / len(sure))
+    bins = reliability(confidences, correct)
+    gaps = sum(b.num_examples * abs(b.accuracy - b.confidence) for b in bins)
+    return gaps / len(confidences)

@@ -20,6 +20,7 @@ from im2latex_jax import __version__
 from im2latex_jax.errors import Im2latexError
 
 if TYPE_CHECKING:
+    from im2latex_jax.evaluation_sets import EvaluationSet
     from im2latex_jax.recognizer import Recognition, Recognizer
 
 PICTURE_SUFFIXES = (
@@ -62,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"im2latex {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in (
-        *(_add_predict, _add_evaluate, _add_calibrate, _add_normalize, _add_render),
+        *(_add_predict, _add_evaluate, _add_calibrate, _add_export, _add_normalize, _add_render),
         _add_dataset,
     ):
         add(commands)
@@ -281,94 +282,105 @@ def _add_evaluate(commands) -> None:
     parser = commands.add_parser(
         "evaluate",
         help="measure how well pictures are read",
-        description="Reads pictures whose formulas are known, and prints how near it comes.",
+        description="Reads pictures whose formulas are known, and prints how near it comes, with "
+        "95 %% intervals. Give a table of pairs, --dataset or --formulas.",
     )
     parser.add_argument(
         "pairs",
+        nargs="?",
         metavar="PAIRS.tsv",
         help="'image path<TAB>formula' a line; paths are relative to this file",
     )
+    parser.add_argument("--dataset", metavar="FOLDER", help="of a finished data set")
+    parser.add_argument("--split", default="test", help="of the data set; by default test")
+    parser.add_argument(
+        "--formulas",
+        metavar="FILE",
+        help="formulas to be drawn, a line each, or in a column of a table; may be packed (.xz)",
+    )
+    parser.add_argument(
+        "--column",
+        metavar="N",
+        help="of the formulas in the table: a number from 0 or a name in the first line; by "
+        "default the last column of a .tsv file, and the whole line of any other",
+    )
+    parser.add_argument("--engine", choices=("latex", "mathtext"), default="latex")
+    parser.add_argument("--dpi", type=_positive, help="of the drawn formulas; by default 100")
+    parser.add_argument("--limit", type=_positive, metavar="N", help="the first N examples only")
     _add_recognizer_arguments(parser)
+    parser.add_argument(
+        "--no-pictures",
+        action="store_true",
+        help="compare the formulas' text only: nothing of it is drawn, and no TeX is needed",
+    )
+    parser.add_argument(
+        "--jobs", type=_positive, metavar="N", help="batches drawn at a time; by default all cores"
+    )
+    parser.add_argument("--report", metavar="DIR", help="also write DIR/index.html, for a browser")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.set_defaults(handler=_evaluate)
+    parser.set_defaults(handler=_evaluate, usage_error=parser.error)
 
 
 def _evaluate(parsed: argparse.Namespace) -> int:
-    from im2latex_jax import calibration, metrics
+    if sum(x is not None for x in (parsed.pairs, parsed.dataset, parsed.formulas)) != 1:
+        parsed.usage_error("give one of PAIRS.tsv, --dataset FOLDER and --formulas FILE")
+    from im2latex_jax import scoring
 
-    answers, truths, failed = _answers(parsed)
-    predictions = [answer.tokens for answer in answers]
-    right = [prediction == truth for prediction, truth in zip(predictions, truths, strict=True)]
-    figures = dataclasses.asdict(metrics.compare(predictions, truths))
-    same = [_canonical(p) == _canonical(t) for p, t in zip(predictions, truths, strict=True)]
-    figures["canonical_exact_match"] = sum(same) / len(same)
-    figures["calibration_error"] = calibration.expected_calibration_error(
-        [answer.confidence for answer in answers], right
+    found = _evaluation_set(parsed)
+    answers = _answers(parsed, found)
+    scores = scoring.score(
+        found.cases, answers, pictures=_can_draw(parsed.no_pictures), jobs=parsed.jobs
     )
-    _print_figures(figures, parsed.json)
-    return 1 if failed else 0
+    figures = {**scores.figures, "num_left_out": len(found.left_out)}
+    print(json.dumps(figures) if parsed.json else scoring.table(figures))
+    return 1 if figures["num_unreadable"] else 0
 
 
-def _canonical(tokens: list[str]) -> str:
-    """One spelling for all that draw the same picture; what cannot be parsed stays as it is."""
-    from im2latex_jax.latex.canonical import canonicalize
+def _evaluation_set(parsed: argparse.Namespace) -> "EvaluationSet":
+    from im2latex_jax import evaluation_sets
 
+    if parsed.dataset is not None:
+        return evaluation_sets.from_split(parsed.dataset, parsed.split, parsed.limit)
+    if parsed.formulas is not None:
+        return evaluation_sets.from_formulas(
+            parsed.formulas,
+            engine=parsed.engine,
+            dpi=parsed.dpi,
+            column=parsed.column,
+            limit=parsed.limit,
+            jobs=parsed.jobs,
+        )
+    return evaluation_sets.from_pairs(parsed.pairs, parsed.limit)
+
+
+def _can_draw(unwanted: bool) -> bool:
+    """Whether formulas are to be drawn for the picture metrics, and can be."""
+    from im2latex_jax.rendering import sandbox
+
+    if unwanted:
+        return False
     try:
-        return canonicalize(" ".join(tokens))
-    except Im2latexError:
-        return " ".join(tokens)
+        sandbox.require_programs()
+    except sandbox.MissingProgramError as error:
+        _say(f"note: without picture metrics: {error}")
+        return False
+    return True
 
 
-def _answers(parsed: argparse.Namespace) -> tuple[list["Recognition"], list[list[str]], int]:
-    """What is read in the pictures of PAIRS.tsv, the truths, and how many could not be read."""
+def _answers(parsed: argparse.Namespace, found: "EvaluationSet") -> list["Recognition"]:
+    """What is read in the pictures of an evaluation set."""
     from tqdm import tqdm
 
-    pairs = list(read_pairs(pathlib.Path(parsed.pairs)))
-    stream = _recognizer(parsed).stream(path for path, _ in pairs)
-    answers = list(tqdm(stream, total=len(pairs), unit="picture", disable=None))
+    for problem in found.left_out:
+        _say(f"left out: {problem}")
+    stream = _recognizer(parsed).stream(case.picture for case in found.cases)
+    answers = list(tqdm(stream, total=len(found.cases), unit="picture", disable=None))
     errors = [answer.error for answer in answers if answer.error is not None]
     for error in errors:
         _say(f"error: {error}")
     if errors:
-        _say(f"{len(errors)} of {len(pairs)} pictures could not be read, and count as wrong")
-    return answers, [truth for _, truth in pairs], len(errors)
-
-
-def _print_figures(figures: dict, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(figures))
-        return
-    for name, value in figures.items():
-        print(f"{name:<26}{value:.4f}" if isinstance(value, float) else f"{name:<26}{value}")
-
-
-def read_pairs(path: pathlib.Path) -> Iterator[tuple[pathlib.Path, list[str]]]:
-    """Pictures and their formulas' tokens, of a file with `image path<TAB>formula` a line.
-
-    Raises:
-      Im2latexError: the file cannot be read, or a line is not of this form.
-    """
-    from im2latex_jax.latex import lexer
-
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise Im2latexError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise Im2latexError(f"{path}: is not UTF-8 text: {error.reason}") from error
-    if not any(line.strip() for line in lines):
-        raise Im2latexError(f"{path}: is empty: it should hold 'image path<TAB>formula' a line")
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        name, tab, formula = line.partition("\t")
-        if not tab or not name.strip():
-            raise Im2latexError(f"{path}:{number}: is not 'image path<TAB>formula'")
-        try:
-            tokens = lexer.tokenize(formula)
-        except lexer.LexError as error:
-            raise Im2latexError(f"{path}:{number}: {error}") from error
-        yield path.parent / name, tokens
+        _say(f"{len(errors)} of {len(answers)} pictures could not be read, and count as wrong")
+    return answers
 
 
 # im2latex calibrate
@@ -389,19 +401,58 @@ def _add_calibrate(commands) -> None:
 
 
 def _calibrate(parsed: argparse.Namespace) -> int:
-    from im2latex_jax import calibration, model_files
+    from im2latex_jax import calibration, evaluation_sets, model_files
 
-    answers, truths, failed = _answers(parsed)
-    read = [(a, truth) for a, truth in zip(answers, truths, strict=True) if a.ink is not None]
+    cases = evaluation_sets.from_pairs(parsed.pairs)
+    answers = _answers(parsed, cases)
+    read = [(a, case) for a, case in zip(answers, cases.cases, strict=True) if a.ink is not None]
     if not read:
         raise Im2latexError(f"{parsed.pairs}: none of the pictures could be read")
     fit = calibration.calibrate(
-        [answer.log_prob for answer, _ in read], [answer.tokens == truth for answer, truth in read]
+        [answer.log_prob for answer, _ in read],
+        [evaluation_sets.normal_tokens(answer.latex) == case.truth for answer, case in read],
     )
     path = model_files.packaged() if parsed.checkpoint is None else parsed.checkpoint
     model_files.save_temperature(path, fit.temperature)
     _print_figures(dataclasses.asdict(fit), parsed.json)
-    return 1 if failed else 0
+    return 1 if len(read) < len(answers) else 0
+
+
+def _print_figures(figures: dict, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(figures))
+        return
+    for name, value in figures.items():
+        print(f"{name:<26}{value:.4f}" if isinstance(value, float) else f"{name:<26}{value}")
+
+
+# im2latex export
+
+
+def _add_export(commands) -> None:
+    parser = commands.add_parser(
+        "export",
+        help="write a model as one file that runs without this package",
+        description="Writes a model as one file that reads prepared pictures on a CPU or a CUDA "
+        "device with JAX and NumPy alone: see im2latex_jax/exporting.py.",
+    )
+    parser.add_argument("--out", required=True, metavar="FILE.zip", help="the file to write")
+    parser.add_argument(
+        "--checkpoint",
+        metavar="PATH",
+        help="folder of a model or of a training run; by default the weights of the package",
+    )
+    parser.set_defaults(handler=_export)
+
+
+def _export(parsed: argparse.Namespace) -> int:
+    from im2latex_jax import exporting, model_files
+
+    folder = model_files.packaged() if parsed.checkpoint is None else parsed.checkpoint
+    height, width = exporting.export(folder, parsed.out)[-1]
+    size = os.path.getsize(parsed.out) / 1e6
+    _say(f"{parsed.out}: {size:.1f} MB, reads pictures of up to {width} x {height} pixels")
+    return 0
 
 
 # im2latex normalize

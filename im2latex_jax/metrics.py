@@ -1,9 +1,19 @@
 """How near predicted formulas come to the true ones. Formulas are lists of tokens."""
 
+import collections
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+import numpy as np
 
 Tokens = Sequence[str]
+
+_ORDER = 4  # of the longest n-grams of BLEU
+# Columns of `rows`: four figures of the formula, and what BLEU is made of.
+_NUM_MEANS = 4
+_MATCHES = slice(_NUM_MEANS, _NUM_MEANS + _ORDER)
+_NGRAMS = slice(_MATCHES.stop, _MATCHES.stop + _ORDER)
+_LENGTHS = slice(_NGRAMS.stop, _NGRAMS.stop + 2)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,31 +37,82 @@ class Metrics:
     num_examples: int
 
 
+@dataclasses.dataclass(frozen=True)
+class Confusion:
+    """A token taken for another: `truth` is empty where one was added, `prediction` where lost."""
+
+    truth: str
+    prediction: str
+    count: int
+
+
 def compare(predictions: Sequence[Tokens], truths: Sequence[Tokens]) -> Metrics:
     """Compares predictions with the truths at the same places.
 
     Raises:
       ValueError: if the two are not of one length, or empty.
     """
-    import sacrebleu
+    values = rows(predictions, truths)
+    return from_sums(values.sum(axis=0), len(values))
+
+
+def rows(predictions: Sequence[Tokens], truths: Sequence[Tokens]) -> np.ndarray:
+    """What each formula adds to the sums of `from_sums`: float64 [formulas, columns].
+
+    Raises:
+      ValueError: if the two are not of one length, or empty.
+    """
     from rapidfuzz.distance import Levenshtein
+    from sacrebleu.metrics import BLEU
 
     if len(predictions) != len(truths) or not truths:
         raise ValueError(f"{len(predictions)} predictions for {len(truths)} formulas")
-    pairs = [(list(p), list(t)) for p, t in zip(predictions, truths, strict=True)]
-    text = [(" ".join(p), " ".join(t)) for p, t in pairs]
-    bleu = sacrebleu.corpus_bleu(
-        [p for p, _ in text], [[t for _, t in text]], tokenize="none", force=True
-    )
+    bleu = BLEU(tokenize="none", force=True, effective_order=True)
+    values = []
+    for prediction, truth in zip(map(list, predictions), map(list, truths), strict=True):
+        texts = " ".join(prediction), " ".join(truth)
+        ngrams = bleu.sentence_score(texts[0], [texts[1]])
+        values.append(
+            [
+                prediction == truth,
+                Levenshtein.distance(prediction, truth),
+                Levenshtein.distance(*texts),
+                Levenshtein.normalized_distance(prediction, truth),
+                *ngrams.counts,
+                *ngrams.totals,
+                ngrams.sys_len,
+                ngrams.ref_len,
+            ]
+        )
+    return np.asarray(values, float)
 
-    def mean(values) -> float:
-        return sum(values) / len(pairs)
 
-    return Metrics(
-        bleu=bleu.score,
-        exact_match=mean([p == t for p, t in pairs]),
-        token_edit_distance=mean([Levenshtein.distance(p, t) for p, t in pairs]),
-        char_edit_distance=mean([Levenshtein.distance(p, t) for p, t in text]),
-        normalized_edit_distance=mean([Levenshtein.normalized_distance(p, t) for p, t in pairs]),
-        num_examples=len(pairs),
+def from_sums(sums: np.ndarray, count: int) -> Metrics:
+    """The figures of `count` formulas from the sums over their `rows`, [columns]."""
+    from sacrebleu.metrics import BLEU
+
+    hypothesis_length, reference_length = sums[_LENGTHS].astype(int).tolist()
+    bleu = BLEU.compute_bleu(
+        sums[_MATCHES].astype(int).tolist(),
+        sums[_NGRAMS].astype(int).tolist(),
+        hypothesis_length,
+        reference_length,
+        smooth_method="exp",
     )
+    return Metrics(bleu.score, *(sums[:_NUM_MEANS] / count).tolist(), num_examples=count)
+
+
+def confusions(
+    predictions: Iterable[Tokens], truths: Iterable[Tokens], limit: int | None = None
+) -> list[Confusion]:
+    """What shortest edits from truth to prediction change, the most frequent first."""
+    from rapidfuzz.distance import Levenshtein
+
+    counts: collections.Counter[tuple[str, str]] = collections.Counter()
+    for prediction, truth in zip(map(list, predictions), map(list, truths), strict=True):
+        for kind, at, to in Levenshtein.editops(truth, prediction):
+            lost = truth[at] if kind != "insert" else ""
+            added = prediction[to] if kind != "delete" else ""
+            counts[lost, added] += 1
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [Confusion(*pair, count) for pair, count in ordered[:limit]]

@@ -49,3 +49,13 @@ def test_confidence_is_a_probability():
 def test_nothing_to_fit_is_refused():
     with pytest.raises(ValueError, match="0 log-probabilities"):
         calibration.calibrate([], [])
+
+
+def test_bins_hold_every_answer_and_say_how_often_it_was_right():
+    bins = calibration.reliability([0.05, 0.08, 0.95, 1.0], [False, True, True, True])
+    assert [b.num_examples for b in bins] == [2, *[0] * 8, 2]
+    assert bins[0].confidence == pytest.approx(0.065) and bins[0].accuracy == 0.5
+    assert bins[9].confidence == pytest.approx(0.975) and bins[9].accuracy == 1
+    assert (bins[3].low, bins[3].high) == (0.3, 0.4)
+    error = calibration.expected_calibration_error([0.05, 0.08, 0.95, 1.0], [0, 1, 1, 1])
+    assert error == pytest.approx((0.435 + 0.025) / 2)

@@ -177,12 +177,6 @@ def test_calibrate_writes_the_temperature_into_the_model(tmp_path, scans, capsys
     assert all(a["confidence"] > b["confidence"] for a, b in zip(after, before, strict=True))
 
 
-def test_spellings_of_one_picture_are_one_in_canonical_form():
-    assert cli._canonical([r"\frac", "1", "2"]) == cli._canonical([r"\frac", *"{1}{2}"])
-    assert cli._canonical(["x"]) != cli._canonical(["y"])
-    assert cli._canonical(["{", "x"]) == "{ x"
-
-
 @pytest.mark.parametrize(
     ("content", "message"),
     [

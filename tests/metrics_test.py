@@ -1,5 +1,6 @@
 """The figures of result.json against values worked out by hand."""
 
+import numpy as np
 import pytest
 
 from im2latex_jax import metrics
@@ -46,3 +47,34 @@ def test_lists_of_other_lengths_are_refused():
         metrics.compare([["a"]], [["a"], ["b"]])
     with pytest.raises(ValueError, match="0 predictions"):
         metrics.compare([], [])
+
+
+def test_figures_of_a_part_come_from_its_rows():
+    truths = [["a", "b", "c", "d", "e"], ["x", "y"], ["\\alpha", "+", "b", "=", "c"]]
+    predictions = [["a", "b", "c", "d"], ["x", "y"], []]
+    values = metrics.rows(predictions, truths)
+    assert values.shape[0] == 3
+    assert metrics.from_sums(values.sum(axis=0), 3) == metrics.compare(predictions, truths)
+    part = metrics.from_sums(values[:2].sum(axis=0), 2)
+    assert part == metrics.compare(predictions[:2], truths[:2])
+
+
+def test_bleu_is_sacrebleus():
+    import sacrebleu
+
+    rng = np.random.default_rng(0)
+    truths = [[*rng.choice(list("abcdef"), size)] for size in (3, 12, 30)]
+    predictions = [[*t[:2], *rng.choice(list("abcdef"), 5), *t[4:]] for t in truths]
+    expected = sacrebleu.corpus_bleu(
+        [" ".join(p) for p in predictions], [[" ".join(t) for t in truths]], tokenize="none"
+    )
+    assert metrics.compare(predictions, truths).bleu == pytest.approx(expected.score)
+
+
+def test_confusions_are_counted_by_kind():
+    truths = [["a", "+", "b"], ["a", "+", "b"], ["x", "y"]]
+    predictions = [["a", "-", "b"], ["a", "-", "b", "c"], ["x"]]
+    found = metrics.confusions(predictions, truths)
+    assert found[0] == metrics.Confusion("+", "-", 2)
+    assert set(found[1:]) == {metrics.Confusion("", "c", 1), metrics.Confusion("y", "", 1)}
+    assert metrics.confusions(predictions, truths, limit=1) == found[:1]

@@ -109,12 +109,9 @@ def show(
       ReportError: as `find`; the data set has no such split or is damaged; or the picture cannot be
         written.
     """
-    splits = _splits(find(folder))
-    if split not in splits:
-        raise ReportError(f"{folder}: has no split {split!r}: choose {' or '.join(splits)}")
     if count < 1:
         raise ReportError(f"cannot show {count} examples: show at least one")
-    records = splits[split]
+    records = open_split(folder, split)
     chosen = np.unique(np.linspace(0, len(records) - 1, count).round().astype(int))
     page = _page([_record(records, int(number)) for number in chosen])
     try:
@@ -122,6 +119,18 @@ def show(
     except OSError as error:
         raise ReportError(f"{path}: cannot be written: {error.strerror or error}") from error
     return len(chosen)
+
+
+def open_split(folder: str | os.PathLike, name: str) -> "Split":
+    """The records of one split of a data set.
+
+    Raises:
+      ReportError: as `find`; or the data set has no such split, or is damaged.
+    """
+    splits = _splits(find(folder))
+    if name not in splits:
+        raise ReportError(f"{folder}: has no split {name!r}: choose {' or '.join(splits)}")
+    return splits[name]
 
 
 def _splits(place: pathlib.Path) -> "dict[str, Split]":
