@@ -99,7 +99,8 @@ def from_sums(sums: np.ndarray, count: int) -> Metrics:
         reference_length,
         smooth_method="exp",
     )
-    return Metrics(bleu.score, *(sums[:_NUM_MEANS] / count).tolist(), num_examples=count)
+    exact, token, char, normalized = (sums[:_NUM_MEANS] / count).tolist()
+    return Metrics(bleu.score, exact, token, char, normalized, count)
 
 
 def confusions(
@@ -110,9 +111,9 @@ def confusions(
 
     counts: collections.Counter[tuple[str, str]] = collections.Counter()
     for prediction, truth in zip(map(list, predictions), map(list, truths), strict=True):
-        for kind, at, to in Levenshtein.editops(truth, prediction):
-            lost = truth[at] if kind != "insert" else ""
-            added = prediction[to] if kind != "delete" else ""
+        for edit in Levenshtein.editops(truth, prediction):
+            lost = truth[edit.src_pos] if edit.tag != "insert" else ""
+            added = prediction[edit.dest_pos] if edit.tag != "delete" else ""
             counts[lost, added] += 1
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return [Confusion(*pair, count) for pair, count in ordered[:limit]]

@@ -13,7 +13,6 @@ program also overlooks any run of columns that only the prediction has, which th
 import dataclasses
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 
 from im2latex_jax.rendering.styles import RenderStyle
@@ -72,11 +71,6 @@ def draw(formulas: Sequence[str], jobs: int | None = None) -> dict[str, Rendered
     return dict(zip(distinct, results, strict=True))
 
 
-def decode(png: bytes) -> np.ndarray:
-    """A drawn formula's pixels: uint8 [height, width], 255 is paper."""
-    return cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE)
-
-
 def compare(prediction: np.ndarray | None, truth: np.ndarray) -> PictureScore:
     """Compares two pictures, uint8 [height, width], 0 is ink; None for one that is missing."""
     if prediction is None:
@@ -88,10 +82,10 @@ def compare(prediction: np.ndarray | None, truth: np.ndarray) -> PictureScore:
     ids, places = np.unique(np.concatenate([mine, theirs]), axis=0, return_inverse=True)
     sequences = np.split(places.ravel(), [len(mine)])
     distance = Levenshtein.distance(*(sequence.tolist() for sequence in sequences))
-    blank = ~ids.any(axis=1)
-    written = [sequence[~blank[sequence]] for sequence in sequences]
+    inked: np.ndarray = np.any(ids, axis=1)
+    written = [sequence[inked[sequence]] for sequence in sequences]
     exact = distance == 0
-    exact_without_space = np.array_equal(*written)
+    exact_without_space = np.array_equal(written[0], written[1])
     classes = _classes(ids) if not exact else np.arange(len(ids))
     return PictureScore(
         exact=exact,
@@ -134,10 +128,9 @@ def _is_near(mine: np.ndarray, theirs: np.ndarray) -> bool:
     if not len(mine) or not len(theirs):
         return len(mine) == len(theirs)
     return all(
-        tag == "equal" or max(end - begin, their_end - their_begin) < _TOLERANCE
-        for tag, begin, end, their_begin, their_end in Levenshtein.opcodes(
-            mine.tolist(), theirs.tolist()
-        )
+        run.tag == "equal"
+        or max(run.src_end - run.src_start, run.dest_end - run.dest_start) < _TOLERANCE
+        for run in Levenshtein.opcodes(mine.tolist(), theirs.tolist())
     )
 
 
@@ -159,11 +152,16 @@ def rows(scores: Sequence[PictureScore | None], compiled: Sequence[bool]) -> np.
 
 def from_sums(sums: np.ndarray) -> PictureMetrics:
     """The figures from the sums over the formulas' `rows`, [columns]."""
-    *matches, distance, length, compiled, count = sums.tolist()
-    shares = [match / max(count, 1) for match in matches]
+    exact, exact_without_space, near, near_without_space, distance, length, compiled, count = (
+        sums.tolist()
+    )
+    total = max(count, 1)
     return PictureMetrics(
-        *shares,
+        exact / total,
+        exact_without_space / total,
+        near / total,
+        near_without_space / total,
         edit_distance_score=1 - distance / max(length, 1),
-        compile_rate=compiled / max(count, 1),
+        compile_rate=compiled / total,
         num_examples=int(count),
     )

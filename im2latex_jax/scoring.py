@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from im2latex_jax import bootstrap, calibration, metrics, picture_metrics
+from im2latex_jax import bootstrap, calibration, images, metrics, picture_metrics
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.evaluation_sets import Case, normal_tokens
 from im2latex_jax.latex.canonical import canonicalize
@@ -136,8 +136,8 @@ def _draw(examples: Sequence[Scored], jobs: int | None) -> list[Scored]:
 def _compared(example: Scored, drawn: Rendered, truth: Rendered) -> Scored:
     picture = None
     if truth.png is not None:
-        mine = None if drawn.png is None else picture_metrics.decode(drawn.png)
-        picture = picture_metrics.compare(mine, picture_metrics.decode(truth.png))
+        mine = None if drawn.png is None else images.read(drawn.png)
+        picture = picture_metrics.compare(mine, images.read(truth.png))
     return dataclasses.replace(example, picture=picture, drawn=drawn, drawn_truth=truth)
 
 

@@ -7,16 +7,8 @@ from im2latex_jax.errors import Im2latexError
 
 
 def test_truths_are_in_the_normal_form_where_there_is_one():
-    assert evaluation_sets.normal_tokens(r"\frac12") == [
-        r"\frac",
-        r"{",
-        r"1",
-        r"}",
-        r"{",
-        r"2",
-        r"}",
-    ]
-    assert evaluation_sets.normal_tokens(r"x }") == ["x", "}"]
+    assert evaluation_sets.normal_tokens("x_1") == ["x", "_", "{", "1", "}"]
+    assert evaluation_sets.normal_tokens("x }") == ["x", "}"]
 
 
 def test_pairs_are_read_in_order(tmp_path):

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from im2latex_jax import picture_metrics
+from im2latex_jax import images, picture_metrics
 from im2latex_jax.picture_metrics import PictureScore
 
 TALL = 20
@@ -79,7 +79,7 @@ def test_figures_are_over_what_has_a_true_picture():
 )
 def test_formulas_that_look_the_same_score_full():
     drawn = picture_metrics.draw(["x _ { 1 }", "x_1", "x _ { 2 }", r"\nope", "x _ { 1 }"])
-    pictures = {f: r.png and picture_metrics.decode(r.png) for f, r in drawn.items()}
+    pictures = {f: r.png and images.read(r.png) for f, r in drawn.items()}
     assert pictures[r"\nope"] is None and drawn[r"\nope"].reason
     assert picture_metrics.compare(pictures["x_1"], pictures["x _ { 1 }"]).exact
     other = picture_metrics.compare(pictures["x _ { 2 }"], pictures["x _ { 1 }"])

@@ -231,9 +231,13 @@ def _render_mathtext(
 ) -> Iterator[Rendered]:
     from tqdm import tqdm
 
+    tasks = [(formula, float(style.point_size), style.dpi) for formula in formulas]
+    if jobs == 1:
+        for index, task in enumerate(tasks):
+            yield Rendered(index, *_draw_mathtext(task))
+        return
     # Mathtext keeps its state in the process, so it needs processes. They are spawned, because a
     # fork of a process with threads (JAX has some) can hang.
-    tasks = [(formula, float(style.point_size), style.dpi) for formula in formulas]
     context = multiprocessing.get_context("spawn")
     with (
         ProcessPoolExecutor(jobs or num_cores(), mp_context=context) as pool,
