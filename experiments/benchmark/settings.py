@@ -1,0 +1,41 @@
+"""The configuration of a benchmark: `--config FILE` and `--config.KEY=VALUE`, as in training."""
+
+import pathlib
+from collections.abc import Sequence
+
+from absl import flags
+from ml_collections import ConfigDict, config_flags
+
+from im2latex_jax.errors import Im2latexError
+
+CONFIGS = pathlib.Path(__file__).parent.parent / "configs"
+
+
+def read(arguments: Sequence[str], default: str) -> ConfigDict:
+    """The configuration that arguments ask for, which must all be of this kind.
+
+    Args:
+      arguments: of the command line.
+      default: name of the configuration where they name none.
+
+    Raises:
+      Im2latexError: if the file cannot be read, or an argument is no setting.
+    """
+    values = flags.FlagValues()
+    try:
+        holder = config_flags.DEFINE_config_file(
+            "config",
+            str(CONFIGS / f"{default}.py"),
+            flag_values=values,
+            sys_argv=list(arguments),
+        )
+        rest = values(["benchmark", *arguments])
+        config = holder.value
+        _ = config.is_locked  # a file that failed to load says so when it is first used
+    except (AttributeError, KeyError) as error:
+        raise Im2latexError(f"the configuration has no such key: {error.args[0]}") from error
+    except (OSError, TypeError, ValueError, flags.Error) as error:
+        raise Im2latexError(" ".join(str(error).split())) from error
+    if len(rest) > 1:
+        raise Im2latexError(f"unknown argument {rest[1]!r}")
+    return config

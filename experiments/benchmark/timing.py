@@ -1,0 +1,62 @@
+"""Timing of what JAX computes, and what it takes of the machine."""
+
+import resource
+import sys
+import time
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from im2latex_jax import compilation
+from im2latex_jax.datasets import parallel
+
+MEGABYTE = 2**20
+
+
+def seconds(call: Callable[[], object], repeats: int) -> np.ndarray:
+    """Seconds of each of `repeats` calls, after one that is not counted; results waited for."""
+    jax.block_until_ready(call())
+    times = np.zeros(repeats)
+    for number in range(repeats):
+        start = time.perf_counter()
+        jax.block_until_ready(call())
+        times[number] = time.perf_counter() - start
+    return times
+
+
+def peak_flops(dtype, size: int | None = None, repeats: int = 10) -> float:
+    """Floating-point operations a second of a large matrix product: the best of `repeats`."""
+    if size is None:
+        size = 2048 if jax.default_backend() == "cpu" else 8192
+    left, right = jax.random.normal(jax.random.key(0), (2, size, size)).astype(dtype)
+    product = compilation.jit(jnp.matmul)
+    return float(2 * size**3 / seconds(lambda: product(left, right), repeats).min())
+
+
+def resident_megabytes() -> float:
+    """The most memory that this process has had."""
+    return resident(resource.getrusage(resource.RUSAGE_SELF))
+
+
+def resident(usage: resource.struct_rusage) -> float:
+    """The most memory, in megabytes, that a process has had; its unit differs by system."""
+    return usage.ru_maxrss / (MEGABYTE if sys.platform == "darwin" else 1024)
+
+
+def device_megabytes() -> float | None:
+    """The most memory used on the first device; None where it does not say (CPU)."""
+    statistics = jax.devices()[0].memory_stats() or {}
+    used = statistics.get("peak_bytes_in_use")
+    return None if used is None else used / MEGABYTE
+
+
+def device() -> dict[str, object]:
+    """What is measured on."""
+    return {
+        "device": jax.devices()[0].device_kind,
+        "platform": jax.default_backend(),
+        "cpus": parallel.available_cpus(),
+        "jax": jax.__version__,
+    }
