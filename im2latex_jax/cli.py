@@ -202,24 +202,34 @@ def _predict(parsed: argparse.Namespace) -> int:
 def _inputs(arguments: Sequence[str]) -> Iterator[_Input]:
     """The pictures that the arguments stand for."""
     for argument in arguments:
-        path = pathlib.Path(argument)
-        if path.is_dir():
-            found = [
-                str(entry)
-                for entry in sorted(path.iterdir())
-                if entry.suffix.lower() in PICTURE_SUFFIXES
-                and not entry.name.endswith(DRAWN_SUFFIX)
-            ]
-            problem = f"{argument}: no pictures in this folder"
-        elif glob.has_magic(argument) and not path.exists():
+        # `os.path` rather than `pathlib`, whose tests raise for names that cannot be.
+        if os.path.isdir(argument):
+            found, problem = _pictures_in(argument)
+        elif glob.has_magic(argument) and not os.path.exists(argument):
             found = sorted(glob.glob(argument, recursive=True))
             problem = f"{argument}: no file has a name like this"
         else:
-            found = [argument]
+            found, problem = [argument], ""
         if not found:
             yield _Input(argument, problem=problem)
         for name in found:
             yield _Input(name, name)
+
+
+def _pictures_in(folder: str) -> tuple[list[str], str]:
+    """The pictures of a folder, and why there are none."""
+    try:
+        entries = sorted(pathlib.Path(folder).iterdir())
+    except OSError as error:
+        return [], f"{folder}: cannot be read: {error.strerror}"
+    found = [
+        str(entry)
+        for entry in entries
+        if entry.suffix.lower() in PICTURE_SUFFIXES
+        and not entry.name.endswith(DRAWN_SUFFIX)
+        and not entry.is_dir()
+    ]
+    return found, f"{folder}: no pictures in this folder"
 
 
 def _opened(given: _Input) -> Any:
@@ -268,6 +278,8 @@ def _formatted(
         fields = {"image": name, "latex": answer.latex, "confidence": answer.confidence}
         if error is not None:
             fields["error"] = error
+        if answer.note is not None:
+            fields["note"] = answer.note
         return json.dumps(fields, ensure_ascii=False)
     if parsed.markdown:
         body = f"$$\n{answer.latex}\n$$" if error is None else f"*{error}*"
@@ -332,6 +344,14 @@ def _evaluate(parsed: argparse.Namespace) -> int:
         found.cases, answers, pictures=_can_draw(parsed.no_pictures), jobs=parsed.jobs
     )
     figures = {**scores.figures, "num_left_out": len(found.left_out)}
+    if parsed.report is not None:
+        from im2latex_jax.report import page
+
+        name = parsed.pairs or parsed.formulas or f"{parsed.dataset}, {parsed.split}"
+        section = page.Section(pathlib.Path(name).name, scores)
+        model = parsed.checkpoint or "the weights of the package"
+        path = page.write(parsed.report, [section], subtitle=f"{model}, measured on {name}")
+        _say(f"wrote {path}")
     print(json.dumps(figures) if parsed.json else scoring.table(figures))
     return 1 if figures["num_unreadable"] else 0
 
