@@ -1,14 +1,17 @@
 import io
 import json
 import os
+import pathlib
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import tiny_model
+from damage import damage
 from PIL import Image
 
-from im2latex_jax import cli, illustrations
+from im2latex_jax import cli, illustrations, recognizer
 from im2latex_jax.latex import lexer
 from im2latex_jax.rendering import mathtext
 
@@ -79,9 +82,161 @@ def test_broken_pictures_are_reported_and_the_others_read(model, scans, capsys):
     assert len(errors) == 3 and all(line.startswith("im2latex: error: ") for line in errors)
 
 
-def test_a_folder_without_pictures_is_an_error(model, tmp_path, capsys):
-    assert cli.main(["predict", str(tmp_path), "--checkpoint", model]) == 1
-    assert "no pictures in this folder" in capsys.readouterr().err
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_each_bad_picture_has_its_line_and_the_others_are_read(model, scans, capsys):
+    good = (scans / "b.png").read_bytes()
+    drawn = Image.open(scans / "b.png").convert("L")
+    other = Image.new("L", drawn.size, 128)
+    bomb = Image.new("1", (10_000, 10_000), 1)
+    for name, data in (
+        ("c_cut.png", good[: len(good) // 2]),
+        ("d_bomb.tif", _encoded(bomb, "TIFF", compression="group4")),
+        ("e_blank.png", _encoded(Image.new("L", (800, 1000), 255), "PNG")),
+        ("f_mislabelled.jpg", good),
+        ("g_animated.gif", _encoded(drawn, "GIF", save_all=True, append_images=[other])),
+        ("h_pages.tif", _encoded(drawn, "TIFF", save_all=True, append_images=[other, other])),
+        ("i_text.png", b"not a picture"),
+        ("j_zero.png", b""),
+        ("z.png", good),
+    ):
+        (scans / name).write_bytes(data)
+    (scans / "k_folder.png").mkdir()
+    assert cli.main(["predict", str(scans), "--checkpoint", model, "--json"]) == 1
+    captured = capsys.readouterr()
+    answers = {}
+    for line in captured.out.splitlines():
+        answer = json.loads(line)
+        answers[os.path.basename(answer["image"])[:1]] = answer
+    assert list(answers) == list("abcdefghijz")
+    errors = {name: answer["error"] for name, answer in answers.items() if "error" in answer}
+    for (name, error), reason in zip(
+        errors.items(), ("truncated", "more than", "not a picture", "empty"), strict=True
+    ):
+        assert reason in error and str(scans / name) in error
+        assert (answers[name]["latex"], answers[name]["confidence"]) == ("", 0)
+    assert list(errors) == ["c", "d", "i", "j"]
+    notes = {name: answer["note"] for name, answer in answers.items() if "note" in answer}
+    for (name, note), remark in zip(
+        notes.items(), ("blank", "2 frames", "3 frames or pages; the first was read"), strict=True
+    ):
+        assert remark in note and str(scans / name) in note
+    assert (answers["e"]["latex"], answers["e"]["confidence"]) == ("", 0)
+    for name in "fghz":
+        assert answers[name]["latex"] == answers["b"]["latex"] != ""
+    # Beside the answers: a line for each error and note, in order.
+    said = [line.removeprefix("im2latex: ") for line in captured.err.splitlines()]
+    lines = {name: f"error: {error}" for name, error in errors.items()}
+    lines |= {name: f"note: {note}" for name, note in notes.items()}
+    assert said == [lines[name] for name in sorted(lines)]
+
+
+def _encoded(image: Image.Image, kind: str, **options) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def test_a_blank_page_is_no_error(model, tmp_path, capsys):
+    (tmp_path / "blank.png").write_bytes(_encoded(Image.new("L", (800, 1000), 255), "PNG"))
+    assert cli.main(["predict", str(tmp_path / "blank.png"), "--checkpoint", model]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == "\n" and "is blank" in captured.err
+
+
+def test_a_file_that_vanishes_midway_is_one_line(model, scans, monkeypatch, capsys):
+    load = recognizer.Recognizer.load
+
+    def load_slowly(*arguments, **settings):
+        (scans / "a.png").unlink()
+        return load(*arguments, **settings)
+
+    monkeypatch.setattr(recognizer.Recognizer, "load", load_slowly)
+    assert cli.main(["predict", str(scans), "--checkpoint", model]) == 1
+    captured = capsys.readouterr()
+    lines = captured.out.splitlines()
+    assert lines[0] == "" and lines[1] != "" and len(lines) == 2
+    assert captured.err == (
+        f"im2latex: error: {scans / 'a.png'}: cannot be read: No such file or directory\n"
+    )
+
+
+def test_what_holds_no_pictures_is_an_error_and_the_rest_is_read(
+    model, scans, tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "locked").mkdir()
+    iterate = pathlib.Path.iterdir
+
+    def refuse(folder):
+        if folder.name == "locked":
+            raise PermissionError(13, "Permission denied")
+        return iterate(folder)
+
+    monkeypatch.setattr(pathlib.Path, "iterdir", refuse)
+    names = [str(tmp_path / "empty"), str(tmp_path / "locked"), "x" * 5000, str(scans / "a.png")]
+    assert cli.main(["predict", *names, "--checkpoint", model]) == 1
+    captured = capsys.readouterr()
+    assert [line != "" for line in captured.out.splitlines()] == [False, False, False, True]
+    errors = captured.err.splitlines()
+    assert len(errors) == 3
+    for error, reason in zip(
+        errors,
+        ("no pictures in this folder", "Permission denied", "File name too long"),
+        strict=True,
+    ):
+        assert reason in error
+
+
+def test_a_checkpoint_that_does_not_fit_is_one_line_and_exit_status_1(scans, tmp_path, capsys):
+    folders = {name: tiny_model.save(tmp_path / name) for name in ("shape", "vocabulary", "cut")}
+    description = json.loads((folders["shape"] / "model.json").read_text())
+    description["model"]["hidden"] += 1
+    (folders["shape"] / "model.json").write_text(json.dumps(description))
+    tokens = json.loads((folders["vocabulary"] / "vocabulary.json").read_text())
+    (folders["vocabulary"] / "vocabulary.json").write_text(json.dumps(tokens[:-1]))
+    weights = folders["cut"] / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    for name, reason in (
+        ("shape", "of another network"),
+        ("vocabulary", "of another network"),
+        ("cut", "cannot read the weights"),
+    ):
+        arguments = ["predict", str(scans), "--checkpoint", str(folders[name])]
+        assert cli.main(arguments) == 1
+        captured = capsys.readouterr()
+        assert captured.out == "" and captured.err.count("\n") == 1
+        assert reason in captured.err and str(folders[name]) in captured.err
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_damaged_pictures_end_in_an_answer_or_a_line(model, tmp_path, capsys):
+    rng = np.random.default_rng(7)
+    frames = [Image.open(io.BytesIO(mathtext.render(f))).convert("L") for f in ("x + y", "x")]
+    frames[1] = frames[1].resize(frames[0].size)
+    files = []
+    for kind in ("PNG", "GIF", "TIFF", "WEBP"):
+        files.append(_encoded(frames[0], kind))
+        files.append(_encoded(frames[0], kind, save_all=True, append_images=frames[1:]))
+    files += [_encoded(frames[0].convert("RGB"), kind) for kind in ("JPEG", "BMP")]
+    for number in range(500):
+        path = tmp_path / f"{number:03}.png"
+        path.write_bytes(damage(files[number % len(files)], rng))
+    assert cli.main(["predict", str(tmp_path), "--checkpoint", model, "--json"]) == 1
+    captured = capsys.readouterr()
+    answers = [json.loads(line) for line in captured.out.splitlines()]
+    assert [os.path.basename(a["image"]) for a in answers] == [f"{n:03}.png" for n in range(500)]
+    errors = [answer["error"] for answer in answers if "error" in answer]
+    assert 50 < len(errors) < 450
+    said = captured.err.splitlines()
+    assert [f"im2latex: error: {error}" for error in errors] == [
+        line for line in said if line.startswith("im2latex: error: ")
+    ]
+    assert all(line.startswith(("im2latex: error: ", "im2latex: note: ")) for line in said)
+    for answer in answers:
+        assert 0 <= answer["confidence"] <= 1
+        assert answer["image"] in answer.get("error", answer["image"])
+        assert answer["latex"] == "" or "error" not in answer
 
 
 def test_predict_reads_standard_input_and_writes_markdown(model, monkeypatch, capsys):

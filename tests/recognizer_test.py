@@ -3,7 +3,6 @@ import dataclasses
 import subprocess
 import sys
 
-import cv2
 import numpy as np
 import pytest
 import tiny_model
@@ -178,21 +177,3 @@ def test_the_confidence_is_the_probability_at_the_models_temperature(recognizer,
     [answer] = warm(pictures[1])
     assert answer.confidence == pytest.approx(np.exp(answer.log_prob / 4))
     assert answer.log_prob < np.log(answer.probabilities).sum() < 0
-
-
-def test_damaged_pictures_end_in_an_answer_or_a_clear_error(recognizer, pictures):
-    rng = np.random.default_rng(0)
-    files = [cv2.imencode(suffix, pictures[1])[1].tobytes() for suffix in (".png", ".jpg", ".bmp")]
-
-    def damaged(number: int) -> bytes:
-        data = bytearray(files[number % 3])
-        start = int(rng.integers(len(data)))
-        data[start : start + int(rng.integers(1, 40))] = rng.bytes(int(rng.integers(0, 40)))
-        return bytes(data)
-
-    answers = recognizer(damaged(number) for number in range(500))
-    assert len(answers) == 500
-    errors = [answer.error for answer in answers if answer.error is not None]
-    assert 50 < len(errors) < 450
-    assert all(error.count("\n") == 0 and len(error) > 20 for error in errors)
-    assert all(0 <= answer.confidence <= 1 for answer in answers)
