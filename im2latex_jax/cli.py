@@ -63,8 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"im2latex {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in (
-        *(_add_predict, _add_evaluate, _add_calibrate, _add_export, _add_normalize, _add_render),
-        _add_dataset,
+        *(_add_predict, _add_solve, _add_evaluate, _add_calibrate, _add_export, _add_normalize),
+        *(_add_render, _add_dataset),
     ):
         add(commands)
     return parser
@@ -285,6 +285,78 @@ def _formatted(
         body = f"$$\n{answer.latex}\n$$" if error is None else f"*{error}*"
         return f"![{name}](<{name}>)\n\n{body}\n"
     return answer.latex
+
+
+# im2latex solve
+
+
+def _add_solve(commands) -> None:
+    parser = commands.add_parser(
+        "solve",
+        help="compute with the formulas in pictures",
+        description="Reads pictures of formulas and computes with them: solves equations, "
+        "inequalities and systems, and gives the values of integrals, derivatives, limits and "
+        "sums. Needs SymPy: pip install 'im2latex_jax[solve]'. The exit status is 1 where a "
+        "formula cannot be computed with; the reason is on standard error.",
+    )
+    parser.add_argument("images", nargs="*", metavar="PICTURE", help="as for predict")
+    parser.add_argument(
+        "--latex",
+        action="append",
+        default=[],
+        metavar="FORMULA",
+        help="a formula in LaTeX instead of a picture; may be repeated",
+    )
+    _add_recognizer_arguments(parser)
+    parser.add_argument(
+        "--time-limit",
+        type=_positive,
+        default=30,
+        metavar="SECONDS",
+        help="when to give up on a formula: some computations never end (default 30)",
+    )
+    parser.add_argument("--json", action="store_true", help="print a JSON object a line")
+    parser.set_defaults(handler=_solve, usage_error=parser.error)
+
+
+def _solve(parsed: argparse.Namespace) -> int:
+    from im2latex_jax.solving import report, require_sympy, solve
+
+    if not parsed.images and not parsed.latex:
+        parsed.usage_error("give a picture, a folder, a pattern, - or --latex FORMULA")
+    require_sympy()
+    failed = 0
+    for origin, latex, confidence, error in _formulas(parsed):
+        answer = None if error is not None else solve(latex, parsed.time_limit)
+        error = error if answer is None else answer.error
+        if parsed.json:
+            fields = report.as_json(origin, latex, confidence, answer, error)
+            print(json.dumps(fields, ensure_ascii=False), flush=True)
+        else:
+            print(report.as_text(origin, latex, confidence, answer), flush=True)
+        if error is not None:
+            failed += 1
+            _say(f"error: {f'{origin}: ' if answer is not None and origin else ''}{error}")
+    return 1 if failed else 0
+
+
+def _formulas(
+    parsed: argparse.Namespace,
+) -> Iterator[tuple[str | None, str, float | None, str | None]]:
+    """Where a formula comes from (None: the command line), it, its confidence, what is wrong."""
+    for latex in parsed.latex:
+        yield None, latex, None, None
+    inputs = list(_inputs(parsed.images))
+    if not inputs:
+        return
+    stream = _recognizer(parsed).stream(map(_opened, inputs))
+    for given, answer in zip(inputs, stream, strict=True):
+        error = given.problem or answer.error
+        if error is None and not answer.latex:
+            error = answer.note or f"{given.name}: no formula was found in it"
+        elif answer.note is not None:
+            _say(f"note: {answer.note}")
+        yield given.name, answer.latex, answer.confidence, error
 
 
 # im2latex evaluate
