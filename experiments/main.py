@@ -5,6 +5,7 @@ Trains (or resumes) and evaluates in DIR. Kept short on purpose: what it does is
 """
 
 import json
+import os
 import pathlib
 import sys
 
@@ -37,13 +38,15 @@ def main(_: list[str]) -> None:
     from im2latex_jax.errors import Im2latexError
 
     compilation.enable_cache()
+    if flags.FLAGS.config.deterministic:
+        compilation.make_deterministic()
     try:
         result = train.run(flags.FLAGS.config, pathlib.Path(flags.FLAGS.workdir))
     except Im2latexError as error:
         sys.exit(f"error: {error}")
     except train.Interrupted as stopped:
-        print(stopped, file=sys.stderr)
-        sys.exit(130)
+        print(stopped, file=sys.stderr, flush=True)
+        os._exit(130)  # a compilation may still be under way in a thread, and would be waited for
     print(json.dumps(result, indent=2))
 
 

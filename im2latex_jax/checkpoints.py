@@ -8,8 +8,13 @@ import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
+from im2latex_jax import fingerprints
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.train_state import TrainState
+
+
+class CheckpointError(Im2latexError):
+    """A checkpoint is damaged, or of another network or optimizer."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,15 +74,31 @@ class Checkpoints:
         metrics = None if step is None else self._manager.metrics(step)
         return None if metrics is None else (step, metrics["bleu"])
 
+    def evaluated(self, step: int) -> bool:
+        """Whether the checkpoint of a step has a validation's figures."""
+        return self._manager.metrics(step) is not None
+
     def save(
         self, state: TrainState, progress: Progress, figures: dict[str, float] | None = None
     ) -> None:
-        """Saves in the background, under the state's step; `figures` are a validation's."""
+        """Saves in the background, under the state's step; `figures` are a validation's.
+
+        A checkpoint of the same step is replaced.
+        """
+        step = int(state.step)
+        if step in self._manager.all_steps():
+            self.wait()
+            self._manager.delete(step)
         self._manager.save(
-            int(state.step),
+            step,
             args=ocp.args.Composite(
                 state=ocp.args.StandardSave(state),
-                progress=ocp.args.JsonSave(dataclasses.asdict(progress)),
+                progress=ocp.args.JsonSave(
+                    {
+                        **dataclasses.asdict(progress),
+                        "fingerprint": fingerprints.of_tree(state),
+                    }
+                ),
             ),
             metrics=figures,
             force=True,
@@ -87,7 +108,7 @@ class Checkpoints:
         """The state and progress saved at `step`.
 
         Raises:
-          Im2latexError: if the checkpoint is of another network or optimizer, or is damaged.
+          CheckpointError: if the checkpoint is of another network or optimizer, or is damaged.
         """
         abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
         try:
@@ -97,15 +118,58 @@ class Checkpoints:
                     state=ocp.args.StandardRestore(abstract), progress=ocp.args.JsonRestore()
                 ),
             )
-        except (ValueError, KeyError, OSError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise Im2latexError(
-                f"{self._manager.directory / str(step)}: cannot restore this checkpoint "
-                f"({reason}): remove its folder to go on from an older one, or use another "
+            saved = dict(restored.progress)
+            fingerprint = saved.pop("fingerprint", None)  # older checkpoints have none
+            progress = Progress(**saved)
+        except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+            reason = next(iter(str(error).strip().splitlines()), repr(error))
+            raise self._error(step, reason) from error
+        if fingerprint not in (None, fingerprints.of_tree(restored.state)):
+            raise self._error(step, "its bytes are not those that were saved")
+        return restored.state, progress
+
+    def restore_newest(self, like: TrainState) -> tuple[TrainState, Progress, str] | None:
+        """The newest state and progress that can be read, and a remark on what could not.
+
+        Checkpoints that cannot be read are set aside, as `damaged-STEP`, if an older one can.
+        None where there is no checkpoint.
+
+        Raises:
+          CheckpointError: there are checkpoints, and none can be read.
+        """
+        failures: list[tuple[int, CheckpointError]] = []
+        for step in sorted(self._manager.all_steps(), reverse=True):
+            try:
+                state, progress = self.restore(like, step)
+            except CheckpointError as error:
+                failures.append((step, error))
+                continue
+            for damaged, _ in failures:
+                self.set_aside(damaged)
+            remark = "".join(f"{error}; " for _, error in failures)
+            return state, progress, remark and f"{remark}going on from step {step}"
+        if failures:
+            raise CheckpointError(
+                f"{failures[0][1]}: remove {self._manager.directory} to start over, or use another "
                 "--workdir"
-            ) from error
-        return restored.state, Progress(**restored.progress)
+            )
+        return None
+
+    def set_aside(self, step: int) -> None:
+        """Takes a damaged checkpoint out of the way, without deleting it."""
+        folder = pathlib.Path(self._manager.directory)
+        target = folder / f"damaged-{step}"
+        number = 1
+        while target.exists():
+            number += 1
+            target = folder / f"damaged-{step}-{number}"
+        (folder / str(step)).rename(target)
+        self._manager.reload()
 
     def wait(self) -> None:
         """Returns when everything saved is on disk."""
         self._manager.wait_until_finished()
+
+    def _error(self, step: int, reason: str) -> CheckpointError:
+        place = self._manager.directory / str(step)
+        return CheckpointError(f"{place}: cannot restore this checkpoint ({reason[:200]})")

@@ -1,10 +1,12 @@
 """How the programs of this package are compiled: options of the backend, and the cache on disk."""
 
 import functools
+import os
 
 import jax
 
 from im2latex_jax import folders
+from im2latex_jax.errors import Im2latexError
 
 # On CPU, matrix products and the convolutions made of them go through XLA's YNN library, which
 # takes a training step from 260 to 160 ms on two cores (batch 32, pictures of 48 x 192 pixels).
@@ -45,6 +47,34 @@ def jit(function=None, **options):
 
     call.trace = lambda *args, **kwargs: compiled().trace(*args, **kwargs)  # type: ignore[attr-defined]
     return call
+
+
+_DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
+
+
+def make_deterministic() -> None:
+    """Has a GPU compute the same bits in every run, which costs speed; a CPU does so anyway.
+
+    It forbids programs whose result depends on the order of threads and the choice of programs by
+    timing them (openxla/xla pull request 12520). To be called before JAX starts its backend: XLA
+    reads the environment once.
+    """
+    flags = os.environ.get("XLA_FLAGS", "")
+    if _DETERMINISTIC not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} {_DETERMINISTIC}".strip()
+
+
+def check_deterministic() -> None:
+    """Checks that a GPU was started as `make_deterministic` wants it.
+
+    Raises:
+      Im2latexError: it was not.
+    """
+    if jax.default_backend() == "gpu" and _DETERMINISTIC not in os.environ.get("XLA_FLAGS", ""):
+        raise Im2latexError(
+            "config.deterministic needs an option of XLA that is read when JAX starts: set "
+            f'XLA_FLAGS="{_DETERMINISTIC}" in the environment'
+        )
 
 
 def enable_cache() -> None:

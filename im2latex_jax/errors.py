@@ -1,4 +1,4 @@
-"""The one exception type that is meant for the person at the keyboard."""
+"""The exceptions that are meant for the person at the keyboard."""
 
 
 class Im2latexError(ValueError):
@@ -8,3 +8,7 @@ class Im2latexError(ValueError):
     error of the library that a user can cause derives from this class; anything else is a bug and
     keeps its traceback.
     """
+
+
+class CorruptRecordError(Im2latexError):
+    """A record of a data set cannot be read: its bytes are damaged on the disk."""

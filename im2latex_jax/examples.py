@@ -8,7 +8,7 @@ import numpy as np
 
 from im2latex_jax import augmentation, images, input_pipeline
 from im2latex_jax.datasets.records import Split
-from im2latex_jax.errors import Im2latexError
+from im2latex_jax.errors import CorruptRecordError, Im2latexError
 from im2latex_jax.latex.vocabulary import Vocabulary
 
 
@@ -23,6 +23,7 @@ class Examples:
       kept: [N] bool; False for examples over the size limits.
       settings: how pictures are changed; `augmentation.OFF` for evaluation.
       seed: of the augmentation.
+      skip_corrupt: whether to do without records that are damaged.
     """
 
     split: Split
@@ -31,17 +32,40 @@ class Examples:
     kept: np.ndarray
     settings: augmentation.Settings = augmentation.OFF
     seed: int = 0
+    skip_corrupt: bool = False
 
-    def load(self, number: int, epoch: int = 0) -> input_pipeline.Example:
-        """Prepared ink [height, width] uint8 and token ids of example `number`, for an epoch."""
-        record = self.split[number]
-        # Stored pictures are black on white and cropped: what recognition makes of any picture.
-        ink = 255 - images.read(record["image"])
+    def load(self, number: int, epoch: int = 0) -> input_pipeline.Example | None:
+        """Prepared ink [height, width] uint8 and token ids of example `number`, for an epoch.
+
+        None for a damaged record that is to be skipped.
+
+        Raises:
+          CorruptRecordError: the record is damaged, and not to be skipped.
+        """
+        try:
+            ink, formula = self._read(number)
+        except CorruptRecordError as error:
+            if not self.skip_corrupt:
+                raise
+            self.split.note_corrupt(number, error)
+            return None
         if self.settings.probability:
             rng = np.random.default_rng((self.seed, epoch, number))
             ink = augmentation.augment(ink, rng, self.settings)
-        ids = self.vocabulary.encode(record["formula"].split())
+        ids = self.vocabulary.encode(formula.split())
         return np.pad(ink, images.MARGIN), ids
+
+    def _read(self, number: int) -> tuple[np.ndarray, str]:
+        """Ink and formula of a record."""
+        record = self.split[number]
+        try:
+            # Stored pictures are black on white and cropped: what recognition makes of any picture.
+            return 255 - images.read(record["image"]), record["formula"]
+        except Im2latexError as error:
+            raise CorruptRecordError(
+                f"{self.split.place(number)} has a damaged picture ({error}): build the data set "
+                "again, or set --config.dataset.on_corrupt=skip to do without"
+            ) from error
 
     def formula(self, number: int) -> list[str]:
         """Tokens of the true formula."""
@@ -59,14 +83,28 @@ class Examples:
         """
         numbers = np.flatnonzero(self.kept)
         chosen = numbers[np.linspace(0, len(numbers) - 1, min(count, len(numbers))).astype(int)]
-        inks = (255 - images.read(self.split[int(number)]["image"]) for number in chosen)
-        return float(1 / np.median([images.estimate_scale(ink) for ink in inks]))
+        scales = []
+        for number in chosen:
+            try:
+                scales.append(images.estimate_scale(self._read(int(number))[0]))
+            except CorruptRecordError:
+                if not self.skip_corrupt:
+                    raise
+        return float(1 / np.median(scales)) if scales else 1.0
 
-    def fingerprint(self) -> str:
-        """A hash of all sizes and of formulas here and there: tells data sets apart cheaply."""
+    def fingerprint(self) -> str | None:
+        """A hash of all sizes and of records here and there: tells data sets apart cheaply.
+
+        None where one of those records is damaged, and damaged ones are to be skipped.
+        """
         digest = hashlib.sha256(self.sizes.stack().astype(np.int32).tobytes())
         for number in np.linspace(0, len(self.kept) - 1, 16).astype(int):
-            record = self.split[int(number)]
+            try:
+                record = self.split[int(number)]
+            except CorruptRecordError:
+                if self.skip_corrupt:
+                    return None
+                raise
             digest.update(record["image"])
             digest.update(record["formula"].encode())
         return digest.hexdigest()[:16]
@@ -78,6 +116,8 @@ def prepare(
     limits: Mapping[str, int],
     settings: augmentation.Settings = augmentation.OFF,
     seed: int = 0,
+    *,
+    skip_corrupt: bool = False,
 ) -> Examples:
     """Measures a split and leaves out what is over `limits` (max_height, max_width, max_length).
 
@@ -90,7 +130,8 @@ def prepare(
     margin = 2 * images.MARGIN
     sizes = input_pipeline.Sizes(heights + margin, widths + margin, split.lengths + 1)
     kept = (
-        (sizes.heights <= limits["max_height"])
+        (split.heights > 0)  # not a damaged record
+        & (sizes.heights <= limits["max_height"])
         & (sizes.widths <= limits["max_width"])
         & (sizes.lengths <= limits["max_length"])
     )
@@ -99,4 +140,4 @@ def prepare(
             f"no example of split {split.name!r} is within max_height, max_width and max_length: "
             "raise --config.limits.max_height, max_width or max_length"
         )
-    return Examples(split, vocabulary, sizes, kept, settings, seed)
+    return Examples(split, vocabulary, sizes, kept, settings, seed, skip_corrupt)

@@ -8,17 +8,22 @@ A batch is a dict of NumPy arrays, B pictures of one bucket of H x W pixels and 
   images [B, H, W, 1] uint8 ink, pictures in the upper left corner;
   sizes [B, 2] int32, height and width of each picture in pixels;
   tokens [B, T + 1] int32, <bos>, the caption, <eos>, <pad>...;
-  ids [B] int32, number of the example in its split; -1 for a filler, whose caption is all <pad>.
+  ids [B] int32, number of the example in its split; -1 for a filler, whose caption is all <pad>;
+    -2 - n for example n where its record is damaged and was skipped: a filler took its place.
 """
 
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex.vocabulary import BOS, EOS, PAD
+
+if TYPE_CHECKING:
+    import jax
 
 Batch = dict[str, np.ndarray]
 
@@ -48,19 +53,19 @@ class Sizes:
         return np.stack([self.heights, self.widths, self.lengths], axis=1)
 
 
-def _cost(shapes: np.ndarray, cell: int) -> np.ndarray:
+def _cost(shapes: np.ndarray) -> np.ndarray:
     """Work of one example in a bucket, in arbitrary units: shapes [..., 3] to [...].
 
     The encoder's work grows with the area; the attention's with area times steps; the rest of the
     decoder's with the steps.
     """
-    positions = shapes[..., 0] * shapes[..., 1] / cell
+    positions = shapes[..., 0] * shapes[..., 1] / 512
     steps = shapes[..., 2]
     return positions * (60 + steps) + 60 * steps
 
 
 def plan_buckets(
-    sizes: Sizes, count: int, multiples: tuple[int, int, int] = (16, 32, 8)
+    sizes: Sizes, count: int, multiples: tuple[int, int, int] = (8, 16, 4)
 ) -> list[Bucket]:
     """At most `count` buckets that hold all examples with little padding.
 
@@ -71,11 +76,10 @@ def plan_buckets(
     shapes, counts = np.unique(
         np.ceil(sizes.stack() / grid).astype(int) * grid, axis=0, return_counts=True
     )
-    cell = multiples[0] * multiples[1]
     while len(shapes) > count:
         union = np.maximum(shapes[:, None], shapes[None])
-        alone = counts * _cost(shapes, cell)
-        growth = (counts[:, None] + counts[None]) * _cost(union, cell)
+        alone = counts * _cost(shapes)
+        growth = (counts[:, None] + counts[None]) * _cost(union)
         growth -= alone[:, None] + alone[None]
         np.fill_diagonal(growth, np.inf)
         first, second = np.unravel_index(np.argmin(growth), growth.shape)
@@ -89,8 +93,14 @@ def assign(buckets: Sequence[Bucket], sizes: Sizes) -> np.ndarray:
     """Number of the cheapest bucket that holds each example, [N] int; -1 where none does."""
     shapes = np.asarray([dataclasses.astuple(b) for b in buckets])
     fits = np.all(sizes.stack()[:, None, :] <= shapes[None], axis=-1)
-    cost = np.where(fits, _cost(shapes, 512)[None], np.inf)
+    cost = np.where(fits, _cost(shapes)[None], np.inf)
     return np.where(fits.any(axis=1), cost.argmin(axis=1), -1)
+
+
+def largest(buckets: Sequence[Bucket]) -> Bucket:
+    """The bucket whose examples are the most work."""
+    shapes = np.asarray([dataclasses.astuple(b) for b in buckets])
+    return buckets[int(np.argmax(_cost(shapes)))]
 
 
 def padding_share(buckets: Sequence[Bucket], assignment: np.ndarray, sizes: Sizes) -> float:
@@ -223,8 +233,8 @@ class EvaluationPlan:
 Plan = TrainingPlan | EvaluationPlan
 # Ink [height, width] uint8, and token ids.
 Example = tuple[np.ndarray, Sequence[int]]
-# An example by its number and the epoch it is for.
-LoadExample = Callable[[int, int], Example]
+# An example by its number and the epoch it is for; None for a damaged record to be skipped.
+LoadExample = Callable[[int, int], Example | None]
 
 
 def collate(examples: Sequence[Example | None], bucket: Bucket) -> Batch:
@@ -241,6 +251,16 @@ def collate(examples: Sequence[Example | None], bucket: Bucket) -> Batch:
         sizes[row] = height, width
         tokens[row, : len(caption) + 2] = BOS, *caption, EOS
     return {"images": images, "sizes": sizes, "tokens": tokens}
+
+
+def batch_shapes(bucket: Bucket, batch_size: int) -> "dict[str, jax.ShapeDtypeStruct]":
+    """Shapes and types of a batch's arrays (without `ids`)."""
+    import jax
+
+    return {
+        name: jax.ShapeDtypeStruct(array.shape, array.dtype)
+        for name, array in collate([None] * batch_size, bucket).items()
+    }
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -270,6 +290,8 @@ class BatchSource:
         ids = ids[self.host * rows : (self.host + 1) * rows]
         epoch = self.plan.epoch_of(step)
         examples = [self.load(int(i), epoch) if i >= 0 else None for i in ids]
+        skipped = np.asarray([example is None for example in examples]) & (ids >= 0)
+        ids = np.where(skipped, -2 - ids, ids)
         return {**collate(examples, bucket), "ids": ids.astype(np.int32)}
 
 

@@ -1,32 +1,72 @@
-"""What a run leaves behind while it goes: metrics.jsonl, TensorBoard, lines and a progress bar."""
+"""What a run leaves behind while it goes: metrics.jsonl, exact.jsonl, TensorBoard, lines, a bar."""
 
 import json
+import os
 import pathlib
 import sys
 import time
+from collections.abc import Callable, Sequence
 
-import tensorboardX
 import tqdm
+from tensorboardX import summary
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto import event_pb2, summary_pb2
+
+from im2latex_jax import whole_files
+
+METRICS, EXACT = "metrics.jsonl", "exact.jsonl"
+
+
+class _Lines:
+    """A file of JSON lines, continued where an interrupted run needs it."""
+
+    def __init__(self, path: pathlib.Path, keep: Callable[[dict], bool]):
+        kept = [line for line in read(path) if keep(line)]
+        whole_files.write_text(path, "".join(json.dumps(line) + "\n" for line in kept))
+        self._file = path.open("a", encoding="utf-8")
+
+    def write(self, line: dict) -> None:
+        self._file.write(json.dumps(line) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
 
 
 class Logs:
     """Writes a run's figures to `workdir`; a context manager that closes the files."""
 
-    def __init__(self, workdir: pathlib.Path, *, first_step: int, num_steps: int, quiet: bool):
-        """Continues the logs of a run at `first_step`; later lines of metrics.jsonl are dropped.
+    def __init__(
+        self,
+        workdir: pathlib.Path,
+        *,
+        first_step: int,
+        num_steps: int,
+        quiet: bool,
+        evaluated: bool = True,
+    ):
+        """Continues the logs of a run at `first_step`; later lines are dropped.
 
         Args:
           workdir: the run's folder.
           first_step: steps done so far.
           num_steps: steps of the whole run.
           quiet: no progress bar, even on a terminal.
+          evaluated: False if the validation at `first_step` comes again.
         """
-        path = workdir / "metrics.jsonl"
-        kept = [line for line in read(path) if line["step"] <= first_step]
-        path.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
-        self._file = path.open("a", encoding="utf-8")
-        self._board = tensorboardX.SummaryWriter(str(workdir / "tensorboard"))
-        self._started = time.perf_counter()
+
+        def keep(line: dict) -> bool:
+            again = line.get("kind") == "validation" and not evaluated
+            return line["step"] < first_step or (line["step"] == first_step and not again)
+
+        self._metrics = _Lines(workdir / METRICS, keep)
+        self._exact = _Lines(workdir / EXACT, keep)
+        # Not tensorboardX's SummaryWriter: it writes from a thread, for which it waits without end
+        # after that has died of a full disk.
+        (workdir / "tensorboard").mkdir(exist_ok=True)
+        self._board = EventsWriter(
+            str(workdir / "tensorboard" / "events"), filename_suffix=f".{os.getpid()}"
+        )
         self._num_steps = num_steps
         self._bar = tqdm.tqdm(
             total=num_steps,
@@ -41,7 +81,8 @@ class Logs:
 
     def __exit__(self, *_) -> None:
         self._bar.close()
-        self._file.close()
+        self._metrics.close()
+        self._exact.close()
         self._board.close()
 
     def step(self, step: int) -> None:
@@ -50,10 +91,18 @@ class Logs:
 
     def write(self, step: int, kind: str, figures: dict[str, float]) -> None:
         """Logs figures of a `kind` ("train", "validation") at a step, everywhere."""
-        self._file.write(json.dumps({"step": step, "kind": kind, **figures}) + "\n")
-        self._file.flush()
-        for name, value in figures.items():
-            self._board.add_scalar(f"{kind}/{name}", value, step)
+        self._metrics.write({"step": step, "kind": kind, **figures})
+        values = [
+            value
+            for name, figure in figures.items()
+            for value in summary.scalar(f"{kind}/{name}", figure).value
+        ]
+        self._board.write_event(
+            event_pb2.Event(
+                step=step, wall_time=time.time(), summary=summary_pb2.Summary(value=values)
+            )
+        )
+        self._board.flush()
         text = "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
         if self._bar.disable:
             self.say(f"step {step}/{self._num_steps}  {kind}: {text}")
@@ -62,20 +111,32 @@ class Logs:
         else:
             self.say(f"step {step}  {kind}: {text}")
 
+    def write_exact(self, step: int, losses: Sequence[float], parameters: str) -> dict:
+        """Logs what `experiments.reproduce` compares; returns the line.
+
+        Args:
+          step: the last step.
+          losses: of the steps up to it that no earlier line has; written without rounding.
+          parameters: their fingerprint after the step.
+        """
+        line = {"step": step, "losses": [float(x).hex() for x in losses], "parameters": parameters}
+        self._exact.write(line)
+        return line
+
     def say(self, text: str) -> None:
         """Prints a line without breaking the progress bar."""
         tqdm.tqdm.write(text, file=sys.stderr)
 
 
 def read(path: pathlib.Path) -> list[dict]:
-    """The lines of a metrics.jsonl; none where the file is missing.
+    """The lines of a metrics.jsonl or exact.jsonl; none where the file is missing.
 
     A last line that was cut off when the run was killed is left out.
     """
     if not path.exists():
         return []
     lines = []
-    for text in path.read_text(encoding="utf-8").splitlines():
+    for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             lines.append(json.loads(text))
         except ValueError:

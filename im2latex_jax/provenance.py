@@ -1,10 +1,13 @@
 """What a run was made with: configuration, code, packages, device, data."""
 
+import hashlib
 import importlib.metadata
 import json
+import os
 import pathlib
 import platform
 import subprocess
+from typing import Any
 
 import jax
 from ml_collections import ConfigDict
@@ -13,37 +16,160 @@ import im2latex_jax
 from im2latex_jax import whole_files
 from im2latex_jax.errors import Im2latexError
 
-PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
+CONFIG, ENVIRONMENT = "config.json", "environment.json"
+
+# Keys that change how a run is watched or fed, not what it computes: free to change on resuming.
+FREE_KEYS = (
+    "log_every",
+    "num_threads",
+    "num_workers",
+    "quiet",
+    "keep_checkpoints",
+    "num_samples",
+    "dataset.data_dir",
+    "dataset.on_corrupt",
+)
+# What runs had that began before there was such a key.
+ADDED_KEYS = {"deterministic": False}
+
+PACKAGES = (
+    *("jax", "jaxlib", "jax-cuda12-plugin", "jax-cuda13-plugin", "flax", "optax"),
+    *("orbax-checkpoint", "grain", "array-record", "tensorflow-datasets", "ml-collections"),
+    *("numpy", "opencv-python-headless", "pillow", "matplotlib", "safetensors"),
+)
 
 
-def write(workdir: pathlib.Path, config: ConfigDict, data_fingerprint: str) -> None:
-    """Writes config.json and environment.json into `workdir`, once; later calls change nothing.
+def check(config: ConfigDict, workdir: pathlib.Path) -> None:
+    """Refuses a work directory that holds a run of another configuration.
+
+    Raises:
+      Im2latexError: it does, or what it holds is no run.
+    """
+    if not (workdir / CONFIG).exists():
+        if (workdir / "checkpoints").exists():
+            raise Im2latexError(
+                f"{workdir} holds checkpoints but no {CONFIG}: use another --workdir"
+            )
+        return
+    saved = {**ADDED_KEYS, **_flat(read(workdir, CONFIG))}
+    mine = _flat(json.loads(config.to_json()))
+    for key in sorted((saved.keys() | mine.keys()) - set(FREE_KEYS)):
+        if saved.get(key) != mine.get(key):
+            raise Im2latexError(
+                f"{workdir} holds a run with another configuration: config.{key} was "
+                f"{saved.get(key)!r} and is now {mine.get(key)!r}: use another --workdir, or the "
+                "configuration it began with"
+            )
+
+
+def write(workdir: pathlib.Path, config: ConfigDict, data_fingerprint: str | None) -> str:
+    """Writes config.json and environment.json into `workdir`, once.
+
+    A later start with other code, packages or devices is added to environment.json; what differs is
+    returned as a remark, "" where nothing does.
 
     Raises:
       Im2latexError: if a run on other data has begun there.
     """
-    begun = workdir / "environment.json"
-    if begun.exists():
-        before = json.loads(begun.read_text(encoding="utf-8")).get("data_fingerprint")
-        if before != data_fingerprint:
-            raise Im2latexError(
-                f"{workdir} holds a run on other training data (fingerprint {before}, now "
-                f"{data_fingerprint}): use another --workdir, or give it the data it began with"
-            )
-    environment = {
+    now = environment(config, data_fingerprint)
+    if not (workdir / ENVIRONMENT).exists():
+        _write(workdir / ENVIRONMENT, now)
+        _write(workdir / CONFIG, json.loads(config.to_json()))
+        return ""
+    saved = read(workdir, ENVIRONMENT)
+    before = saved["data_fingerprint"]
+    if None not in (before, data_fingerprint) and before != data_fingerprint:
+        raise Im2latexError(
+            f"{workdir} holds a run on other training data (fingerprint {before}, now "
+            f"{data_fingerprint}): use another --workdir, or give it the data it began with"
+        )
+    if not (workdir / CONFIG).exists():  # killed between the two files
+        _write(workdir / CONFIG, json.loads(config.to_json()))
+    starts = saved.pop("later_starts", [])
+    changed = differences(starts[-1] if starts else saved, now)
+    if not changed:
+        return ""
+    _write(workdir / ENVIRONMENT, {**saved, "later_starts": [*starts, now]})
+    return f"the run began with {', '.join(changed)}: its bytes may now differ"
+
+
+def environment(config: ConfigDict, data_fingerprint: str | None) -> dict[str, Any]:
+    """What a run of `config` is made with on this machine."""
+    device = jax.devices()[0]
+    return {
         "code": _code_version(),
+        "code_sha256": _code_fingerprint(),
         "python": platform.python_version(),
-        "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
-        "device": jax.devices()[0].device_kind,
+        "packages": _versions(),
+        "device": device.device_kind,
         "num_devices": jax.device_count(),
+        "num_processes": jax.process_count(),
+        "backend": f"{device.platform} {device.client.platform_version}".strip(),
+        "processor": _processor(),
+        "num_processors": os.cpu_count(),
+        "system": platform.platform(),
+        "xla_flags": os.environ.get("XLA_FLAGS", ""),
         "seed": config.seed,
         "data_fingerprint": data_fingerprint,
     }
-    files = {"config.json": json.loads(config.to_json()), "environment.json": environment}
-    for name, content in files.items():
-        path = workdir / name
-        if not path.exists():
-            whole_files.write_text(path, json.dumps(content, indent=2) + "\n")
+
+
+def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Where two environments differ, as "NAME OLD (now NEW)"; what only one has is left out."""
+    old, new = _flat(before), _flat(now)
+    return [
+        f"{key.removeprefix('packages.')} {old[key]} (now {new[key]})"
+        for key in old.keys() & new.keys()
+        if old[key] != new[key]
+    ]
+
+
+def read(workdir: pathlib.Path, name: str) -> dict[str, Any]:
+    """The content of `CONFIG` or `ENVIRONMENT` in a run's folder.
+
+    Raises:
+      Im2latexError: there is none, or it is damaged.
+    """
+    path = workdir / name
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise Im2latexError(f"{workdir} holds no run: {name} is missing") from None
+    except ValueError as error:
+        raise Im2latexError(f"{path} is damaged ({error}): use another --workdir") from error
+
+
+def _write(path: pathlib.Path, content: dict) -> None:
+    whole_files.write_text(path, json.dumps(content, indent=2) + "\n")
+
+
+def _flat(tree: dict, prefix: str = "") -> dict:
+    flat = {}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            flat.update(_flat(value, f"{prefix}{key}."))
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def _versions() -> dict[str, str]:
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue  # one of several ways to have OpenCV, or a plugin of another device
+    return versions
+
+
+def _processor() -> str:
+    """The processor's model, where the system tells (Linux), else its architecture."""
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(x.partition(":")[2].strip() for x in lines if x.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
 
 
 def _code_version() -> str:
@@ -59,3 +185,13 @@ def _code_version() -> str:
     except (OSError, subprocess.CalledProcessError):
         return im2latex_jax.__version__
     return f"{im2latex_jax.__version__}+{commit}"
+
+
+def _code_fingerprint() -> str:
+    """A hash of the package's source files: tells uncommitted changes apart."""
+    folder = pathlib.Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(f"{path.relative_to(folder)}\n".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]

@@ -100,7 +100,7 @@ def make_train_step(
             rngs={"dropout": key},
         )
         real = targets != PAD
-        num_tokens = real.sum()
+        num_tokens = jnp.maximum(real.sum(), 1)  # none where every record was damaged
         loss = token_loss(logits, targets, label_smoothing).sum() / num_tokens
         total = loss
         if counting_weight:

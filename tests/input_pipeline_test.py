@@ -44,7 +44,7 @@ def test_buckets_hold_everything_and_more_of_them_pad_less():
     for count in (1, 3, 6):
         buckets = input_pipeline.plan_buckets(sizes, count)
         assert 1 <= len(buckets) <= count
-        assert all(b.height % 16 == b.width % 32 == b.length % 8 == 0 for b in buckets)
+        assert all(b.height % 8 == b.width % 16 == b.length % 4 == 0 for b in buckets)
         assignment = input_pipeline.assign(buckets, sizes)
         assert assignment.min() >= 0
         shapes = np.asarray([(b.height, b.width, b.length) for b in buckets])

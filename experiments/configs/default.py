@@ -7,16 +7,18 @@ def get_config() -> ConfigDict:
     """Every value can be overridden on the command line: --config.optimizer.learning_rate=1e-3."""
     config = ConfigDict()
     config.seed = 0
+    config.deterministic = False  # the same bytes from a GPU too, at some cost in speed
 
     config.dataset = ConfigDict()
     config.dataset.name = "synthetic"
     config.dataset.data_dir = ""  # where data sets are kept; "": the user's cache folder
     config.dataset.options = ConfigDict()  # of the builder
     config.dataset.options.seed = 0
-    config.dataset.options.num_train = 36_000
+    config.dataset.options.num_train = 40_000
     config.dataset.options.num_short = 12_000
     config.dataset.options.num_validation = 1_000
     config.dataset.options.num_test = 1_000
+    config.dataset.on_corrupt = "fail"  # a damaged record ends the run; or "skip": it is left out
     config.dataset.min_token_count = 1  # rarer tokens of the training captions become <unk>
 
     config.limits = ConfigDict()  # larger examples are left out
@@ -24,13 +26,13 @@ def get_config() -> ConfigDict:
     config.limits.max_width = 512
     config.limits.max_length = 96  # tokens and <eos>
 
-    config.num_buckets = 6  # shapes of batches; each one compiles once
+    config.num_buckets = 8  # shapes of batches; each one compiles once
     config.num_eval_buckets = 2
     config.batch_size = 24
     config.num_epochs = 8
     # Most steps (tokens and <eos>) of a caption in each of the first epochs: short formulas first,
     # which a network needs to learn the symbols and where to look.
-    config.curriculum_lengths = (3, 3, 3, 6, 8, 12)
+    config.curriculum_lengths = (3, 3, 3, 6, 9, 13)
     config.augmentation = ConfigDict()  # of training pictures; see im2latex_jax.augmentation
     config.augmentation.probability = 0.0  # that a picture is changed at all
     config.augmentation.rate = 0.35  # that an effect takes part in a changed picture

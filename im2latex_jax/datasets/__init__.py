@@ -5,13 +5,13 @@ TensorFlow is not needed: see `load`.
 
 import contextlib
 import dataclasses
-import errno
 import io
 import logging
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from im2latex_jax import disk_errors
 from im2latex_jax.errors import Im2latexError
 
 if TYPE_CHECKING:
@@ -20,12 +20,15 @@ if TYPE_CHECKING:
 NAMES = ("synthetic", "im2latex_100k", "corpus")
 
 
-def load(name: str, data_dir: str | os.PathLike, **settings: Any) -> "dict[str, Split]":
+def load(
+    name: str, data_dir: str | os.PathLike, *, on_corrupt: str = "fail", **settings: Any
+) -> "dict[str, Split]":
     """Opens a data set, building it first where `data_dir` does not hold it yet.
 
     Args:
       name: one of `NAMES`.
       data_dir: folder for the records; made if missing.
+      on_corrupt: what a damaged record does: "fail", or "skip" for being left out.
       **settings: the fields of `SyntheticConfig`, `Im2latex100kConfig` or `CorpusConfig`, and the
         builder's other arguments (`num_workers`).
 
@@ -58,8 +61,13 @@ def load(name: str, data_dir: str | os.PathLike, **settings: Any) -> "dict[str, 
             f"data set {name} has no setting {', '.join(sorted(unknown))}: "
             f"it has {', '.join(sorted(known))}"
         )
+    if on_corrupt not in ("fail", "skip"):
+        raise Im2latexError(f"config.dataset.on_corrupt is {on_corrupt!r}: use 'fail' or 'skip'")
     config = config_class(**{key: settings[key] for key in settings.keys() & known})
-    return build(builder_class, data_dir, config=config, num_workers=settings.get("num_workers"))
+    splits = build(builder_class, data_dir, config=config, num_workers=settings.get("num_workers"))
+    for split in splits.values():
+        split.skip_corrupt = on_corrupt == "skip"
+    return splits
 
 
 def build(builder_class, data_dir: str | os.PathLike, **arguments: Any) -> "dict[str, Split]":
@@ -83,9 +91,7 @@ def build(builder_class, data_dir: str | os.PathLike, **arguments: Any) -> "dict
         reason = error.strerror or str(error)
         raise Im2latexError(f"{data_dir}: cannot build the data set there: {reason}") from error
     except RuntimeError as error:
-        # So ArrayRecord's writer reports what a disk refuses.
-        reasons = (os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
-        refused = next((reason for reason in reasons if reason in str(error)), None)
+        refused = disk_errors.reason(error)  # so ArrayRecord's writer reports a full disk
         if refused is None:
             raise
         raise Im2latexError(f"{data_dir}: cannot build the data set there: {refused}") from error

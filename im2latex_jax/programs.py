@@ -1,0 +1,65 @@
+"""Jitted functions compiled ahead, shape by shape, without going deaf to signals meanwhile."""
+
+import threading
+from typing import Any
+
+import jax
+
+from im2latex_jax.interruption import Signals
+
+_POLL_SECONDS = 0.1
+
+
+class Programs:
+    """The programs of a jitted function, one for each shape of its arguments.
+
+    XLA compiles for seconds or minutes without letting Python run a signal's handler. Here it does
+    so in a thread of its own, while the main thread listens. Called like the function itself.
+    """
+
+    def __init__(self, function: Any, signals: Signals):
+        """Takes a function of `compilation.jit`, and whom to ask about signals."""
+        self._function = function
+        self._signals = signals
+        self._programs: dict[Any, jax.stages.Compiled] = {}
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Calls the function.
+
+        Raises:
+          Interrupted: a signal has come; the function was not called.
+        """
+        self._signals.check()
+        return self.program(*arguments)(*arguments)
+
+    def program(self, *arguments: Any) -> jax.stages.Compiled:
+        """The program for arguments of these shapes (arrays or ShapeDtypeStruct).
+
+        Raises:
+          Interrupted: a signal has come, perhaps while the program was being compiled.
+        """
+        leaves, tree = jax.tree.flatten(arguments)
+        key = tree, tuple((leaf.shape, leaf.dtype) for leaf in leaves)
+        if key not in self._programs:
+            self._programs[key] = self._compile(arguments)
+        return self._programs[key]
+
+    def _compile(self, arguments: tuple) -> jax.stages.Compiled:
+        result: list[jax.stages.Compiled] = []
+        failure: list[BaseException] = []
+
+        def compile_it() -> None:
+            try:
+                result.append(self._function.trace(*arguments).lower().compile())
+            except BaseException as error:  # for the main thread to raise
+                failure.append(error)
+
+        # A daemon, so that a program that is interrupted does not wait for it at its end.
+        thread = threading.Thread(target=compile_it, name="compile", daemon=True)
+        thread.start()
+        while thread.is_alive():
+            thread.join(_POLL_SECONDS)
+            self._signals.check()
+        if failure:
+            raise failure[0]
+        return result[0]
