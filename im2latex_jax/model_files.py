@@ -1,7 +1,9 @@
 """A model as files that recognition needs: weights.safetensors, model.json, vocabulary.json."""
 
 import dataclasses
+import hashlib
 import json
+import math
 import os
 import pathlib
 
@@ -46,6 +48,7 @@ def save(folder: pathlib.Path, model: TrainedModel) -> None:
         "buckets": [dataclasses.astuple(bucket) for bucket in model.buckets],
         "temperature": model.temperature,
         "scale": model.scale,
+        "vocabulary_sha256": _digest(model.vocabulary),
     }
     _write_description(folder, description)
     model.vocabulary.save(folder / "vocabulary.json")
@@ -69,10 +72,15 @@ def _write_description(folder: pathlib.Path, description: dict) -> None:
     whole_files.write_text(folder / "model.json", json.dumps(description, indent=2) + "\n")
 
 
+def _digest(vocabulary: Vocabulary) -> str:
+    """Tells vocabularies of one size apart, with which weights load but mean something else."""
+    return hashlib.sha256(json.dumps(vocabulary.tokens).encode()).hexdigest()
+
+
 def _folder(path: str | os.PathLike[str]) -> pathlib.Path:
     """The model's folder, in a work directory or itself."""
     folder = pathlib.Path(path)
-    return folder / "model" if (folder / "model").is_dir() else folder
+    return folder / "model" if os.path.isdir(folder / "model") else folder
 
 
 def _read_description(folder: pathlib.Path) -> dict:
@@ -110,17 +118,38 @@ def load(path: str | os.PathLike[str]) -> TrainedModel:
     """
     folder = _folder(path)
     description = _read_description(folder)
+    vocabulary = Vocabulary.load(folder / "vocabulary.json")
     try:
+        digest = description.get("vocabulary_sha256")
         config = ConfigDict(description["model"])
         buckets = tuple(Bucket(*shape) for shape in description["buckets"])
         temperature = float(description.get("temperature", 1.0))
         scale = float(description.get("scale", 1.0))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        network = im2latex.build(config, len(vocabulary))
+        shapes = jax.eval_shape(lambda: im2latex.initialize(network, jax.random.PRNGKey(0)))
+        _check(network, buckets, temperature, scale)
+    # ConfigDict, Flax and JAX raise nearly anything for settings that make no network.
+    except Exception as error:
         raise Im2latexError(
             f"{folder / 'model.json'}: is no model's description: {error!r}"
         ) from error
-    vocabulary = Vocabulary.load(folder / "vocabulary.json")
-    network = im2latex.build(config, len(vocabulary))
-    shapes = jax.eval_shape(lambda: im2latex.initialize(network, jax.random.PRNGKey(0)))
+    # Models saved before the digest was have none.
+    if digest is not None and digest != _digest(vocabulary):
+        raise Im2latexError(
+            f"{folder / 'vocabulary.json'}: is the vocabulary of another model: put back the file "
+            "that came with model.json"
+        )
     params = weights.load(folder / "weights.safetensors", shapes)
     return TrainedModel(network, config, params, vocabulary, buckets, temperature, scale)
+
+
+def _check(
+    network: im2latex.Im2Latex, buckets: tuple[Bucket, ...], temperature: float, scale: float
+) -> None:
+    rows, columns = network.encoder.stride
+    if not all(0 < value < math.inf for value in (temperature, scale)):
+        raise ValueError(f"temperature {temperature} and scale {scale} must be above 0")
+    if not buckets or min(min(bucket.height, bucket.width) for bucket in buckets) < 1:
+        raise ValueError("there must be buckets, and pixels in each")
+    if any(bucket.height % rows or bucket.width % columns for bucket in buckets):
+        raise ValueError(f"buckets must be multiples of {rows} x {columns}, the network's stride")

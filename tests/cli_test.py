@@ -198,7 +198,7 @@ def test_a_checkpoint_that_does_not_fit_is_one_line_and_exit_status_1(scans, tmp
     weights.write_bytes(weights.read_bytes()[:1000])
     for name, reason in (
         ("shape", "of another network"),
-        ("vocabulary", "of another network"),
+        ("vocabulary", "the vocabulary of another model"),
         ("cut", "cannot read the weights"),
     ):
         arguments = ["predict", str(scans), "--checkpoint", str(folders[name])]

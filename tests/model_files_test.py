@@ -1,6 +1,7 @@
 """A model's files: there and back, and what is refused."""
 
 import json
+import shutil
 
 import jax
 import numpy as np
@@ -9,6 +10,11 @@ import tiny_model
 
 from im2latex_jax import model_files
 from im2latex_jax.errors import Im2latexError
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tiny_model.save(tmp_path_factory.mktemp("saved") / "model")
 
 
 def test_a_model_comes_back_from_its_folder_and_from_a_work_directory(tmp_path):
@@ -28,12 +34,52 @@ def test_a_folder_without_a_model_is_refused(tmp_path):
         model_files.load(tmp_path)
 
 
-def test_a_vocabulary_of_another_size_is_refused(tmp_path):
+def test_another_vocabulary_is_refused(tmp_path):
     folder = tiny_model.save(tmp_path / "model")
     path = folder / "vocabulary.json"
-    path.write_text(json.dumps([*json.loads(path.read_text()), "extra"]))
+    tokens = json.loads(path.read_text())
+    longer, turned = [*tokens, "extra"], [*tokens[:-2], tokens[-1], tokens[-2]]
+    for other in (longer, turned):
+        path.write_text(json.dumps(other))
+        with pytest.raises(Im2latexError, match="the vocabulary of another model"):
+            model_files.load(folder)
+    # A model that was saved without a digest has only the vocabulary's size to be compared with.
+    description = json.loads((folder / "model.json").read_text())
+    del description["vocabulary_sha256"]
+    (folder / "model.json").write_text(json.dumps(description))
+    assert model_files.load(folder).vocabulary.tokens == tuple(turned)
+    path.write_text(json.dumps(longer))
     with pytest.raises(Im2latexError, match="the weights are of another network"):
         model_files.load(folder)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"buckets": []},
+        {"buckets": [[64, 157, 32]]},
+        {"buckets": [[0, 160, 32]]},
+        {"buckets": [["x", 160, 32]]},
+        {"temperature": 0},
+        {"temperature": None},
+        {"scale": float("nan")},
+        {"model": None},
+        {"model": {}},
+        {"model": {"hidden": -1}},
+        {"model": {"features": []}},
+        {"model": {"strides": [[1]]}},
+        {"model": {"dtype": "x"}},
+    ],
+)
+def test_a_broken_description_is_refused_in_one_line(change, folder, tmp_path):
+    description = json.loads((folder / "model.json").read_text())
+    if change.get("model"):
+        change = {"model": {**description["model"], **change["model"]}}
+    shutil.copytree(folder, tmp_path / "broken")
+    (tmp_path / "broken" / "model.json").write_text(json.dumps({**description, **change}))
+    with pytest.raises(Im2latexError, match="is no model's description") as caught:
+        model_files.load(tmp_path / "broken")
+    assert "\n" not in str(caught.value)
 
 
 def test_other_settings_than_the_weights_are_refused(tmp_path):
