@@ -47,7 +47,7 @@ def findings(formula: str) -> Iterator[Finding]:
     if counts:
         names = ", ".join(sorted(map(str, counts)))
         yield "note", f"taken to be a whole number, not negative: {names}"
-    statements = [statement.xreplace(counts) for statement in parsed.statements]
+    statements = [_with_symbols(statement, counts) for statement in parsed.statements]
     if isinstance(statements[0], sympy.core.relational.Relational):
         yield from _relations(statements)
     else:
@@ -69,6 +69,16 @@ def _counts(statements: Sequence[sympy.Basic]) -> dict[sympy.Symbol, sympy.Symbo
     }
     free = set[sympy.Basic]().union(*(statement.free_symbols for statement in statements))
     return {s: sympy.Symbol(s.name, integer=True, nonnegative=True) for s in bounds & free}
+
+
+def _with_symbols(
+    statement: sympy.Basic, symbols: Mapping[sympy.Symbol, sympy.Symbol]
+) -> sympy.Basic:
+    """The same in other symbols; a relation stays one, even where it plainly holds."""
+    if not isinstance(statement, sympy.core.relational.Relational):
+        return statement.xreplace(symbols)
+    sides = [side.xreplace(symbols) for side in statement.args]
+    return statement.func(*sides, evaluate=False)
 
 
 # Expressions.
@@ -120,10 +130,7 @@ def _relations(relations: Sequence[sympy.Basic]) -> Iterator[Finding]:
     parts = [part for relation in relations for part in _by_elements(relation)]
     if any(part.has(*_REAL) or not isinstance(part, sympy.Eq) for part in parts):
         real = {s: sympy.Symbol(s.name, real=True) for part in parts for s in part.free_symbols}
-        parts = [
-            part.func(*(side.xreplace(real) for side in part.args), evaluate=False)
-            for part in parts
-        ]
+        parts = [_with_symbols(part, real) for part in parts]
         if real:
             yield "note", "the variables are taken to be real"
     free = set[sympy.Symbol]().union(*(part.free_symbols for part in parts))

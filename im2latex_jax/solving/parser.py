@@ -6,10 +6,37 @@ function's value, which is refused, and `x (y + 1)` a product (after f, g and h:
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import sympy
 
+from im2latex_jax.solving.building import (
+    UNEVALUATED,
+    divide,
+    is_matrix,
+    matrix_operation,
+    multiply,
+    negate,
+    require_matrix,
+    scalar,
+)
+from im2latex_jax.solving.notation import (
+    ACCENTS,
+    ARROWS,
+    BRACKETS,
+    DIVISION_SIGNS,
+    FUNCTION_LETTERS,
+    FUNCTIONS,
+    INDEX_LETTERS,
+    INVERSES,
+    LONE_INDICES,
+    OF_SEVERAL,
+    REFUSED,
+    RELATION_CLASSES,
+    ROUNDED,
+    TIMES_SIGNS,
+    is_letter,
+)
 from im2latex_jax.solving.statements import (
     CLOSERS,
     OPENERS,
@@ -20,113 +47,6 @@ from im2latex_jax.solving.statements import (
 )
 
 MAX_DERIVATIVE = 20
-
-_NO = {"evaluate": False}
-_RELATION = {
-    "=": sympy.Eq,
-    "<": sympy.Lt,
-    ">": sympy.Gt,
-    "\\leq": sympy.Le,
-    "\\leqslant": sympy.Le,
-    "\\geq": sympy.Ge,
-    "\\geqslant": sympy.Ge,
-    "\\neq": sympy.Ne,
-}
-_GREEK_NAMES = (
-    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi "
-    "varpi rho varrho sigma varsigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda "
-    "Xi Pi Sigma Upsilon Phi Psi Omega hbar ell pi"
-)
-_GREEK = frozenset(_GREEK_NAMES.split())
-_ACCENTS = {"\\bar": "bar", "\\hat": "hat", "\\tilde": "tilde"}
-_FUNCTION_LETTERS = frozenset("fghFGH")
-# Two of these, or one of the first, as a superscript of a letter: a tensor's indices.
-_INDEX_LETTERS = frozenset(("\\mu", "\\nu", "\\rho", "\\sigma", "\\lambda", "\\alpha", "\\beta"))
-_LONE_INDICES = frozenset((("\\mu",), ("\\nu",)))
-_TIMES = frozenset(("\\cdot", "\\times", "*"))
-_DIVIDED_BY = frozenset(("/", "\\div"))
-_ARROWS = frozenset(("\\rightarrow", "\\longrightarrow"))
-_BRACKETS = {"(": ")", "[": "]", "\\{": "\\}", "{": "}"}
-_ROUNDED = {
-    "\\lfloor": ("\\rfloor", sympy.floor),
-    "\\lceil": ("\\rceil", sympy.ceiling),
-    "\\left|": ("\\right|", sympy.Abs),
-    "|": ("|", sympy.Abs),
-}
-
-
-def _logarithm(base: int) -> Callable[..., sympy.Expr]:
-    def function(argument, **options):
-        return _quotient(sympy.log(argument, **options), sympy.log(base, **options))
-
-    return function
-
-
-_ELEMENTARY = "exp erf erfc sin cos tan cot sec csc sinh cosh tanh coth sech csch"
-_CIRCULAR = ("sin", "cos", "tan", "cot", "sec", "csc")
-_FUNCTIONS: dict[str, Callable[..., sympy.Expr]] = {
-    **{name: getattr(sympy, name) for name in _ELEMENTARY.split()},
-    **{
-        f"{prefix}{name}": getattr(sympy, f"a{name}")
-        for name in _CIRCULAR
-        for prefix in ("a", "arc")
-    },
-    **{
-        f"{prefix}{name}h": getattr(sympy, f"a{name}h")
-        for name in _CIRCULAR
-        for prefix in ("a", "ar", "arc")
-    },
-    "tg": sympy.tan,
-    "ctg": sympy.cot,
-    "arctg": sympy.atan,
-    "ln": sympy.log,
-    "log": sympy.log,
-    "lg": _logarithm(10),
-    "sgn": sympy.sign,
-    "sign": sympy.sign,
-    "arg": sympy.arg,
-    "Re": sympy.re,
-    "Im": sympy.im,
-}
-_OF_SEVERAL: dict[str, Callable[..., sympy.Expr]] = {
-    "max": sympy.Max,
-    "min": sympy.Min,
-    "gcd": lambda *terms: sympy.gcd(terms),
-    "lcm": lambda *terms: sympy.lcm(terms),
-}
-_INVERSES = {name: f"arc{name}" for name in _CIRCULAR} | {
-    f"{name}h": f"ar{name}h" for name in _CIRCULAR
-}
-_REFUSED = {
-    **dict.fromkeys(
-        ("\\ldots", "\\cdots", "\\dots", "\\vdots", "\\ddots"),
-        "an ellipsis leaves out a part of it",
-    ),
-    **dict.fromkeys(("\\pm", "\\mp"), "a double sign stands for two formulas: write one of them"),
-    **dict.fromkeys(("\\vec", "\\mathbf", "\\boldsymbol"), "vectors are not known"),
-    **dict.fromkeys(("\\dot", "\\ddot"), "a dotted letter is an undefined function of time"),
-    **dict.fromkeys(
-        ("\\approx", "\\sim", "\\simeq", "\\propto", "\\equiv", "\\cong"),
-        "it holds only nearly, or in another sense than =",
-    ),
-    **dict.fromkeys(
-        ("\\in", "\\subset", "\\cup", "\\cap", "\\mathbb", "\\forall", "\\exists", "\\emptyset"),
-        "sets and quantifiers are not known",
-    ),
-    **dict.fromkeys(
-        ("\\nabla", "\\partial", "\\otimes", "\\oplus", "\\wedge", "\\dagger", "\\oint"),
-        "this operation is not known",
-    ),
-    **dict.fromkeys(("\\rightarrow", "\\Rightarrow", "\\leftrightarrow"), "it is a mapping"),
-    **dict.fromkeys(("\\|", "\\langle", "\\rangle"), "norms and brackets are not known"),
-    ",": "a list",
-    "|": "a bar that opens nothing",
-    "\\left.": "something is to be put in for a variable",
-    "\\prime": "a primed letter is an undefined function",
-    "_": "a subscript of something that is not a letter",
-    "^": "a superscript of nothing",
-    "&": "a table",
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,22 +89,18 @@ def _is_relation(statement: sympy.Basic) -> bool:
 
 def _defined_function(tokens: Sequence[str]) -> int:
     """How many tokens `f ( x ) =` take at the beginning of a definition, or 0."""
-    if len(tokens) < 6 or not _is_letter(tokens[0]) or tokens[1] != "(":
+    if len(tokens) < 6 or not is_letter(tokens[0]) or tokens[1] != "(":
         return 0
     end = end_of_group(tokens, 1)
     arguments = tokens[2 : end - 1]
     listed = all(
-        _is_letter(token) if number % 2 == 0 else token == ","
+        is_letter(token) if number % 2 == 0 else token == ","
         for number, token in enumerate(arguments)
     )
     if not listed or len(arguments) % 2 == 0 or tokens[end : end + 1] != ["="]:
         return 0
     others = RELATIONS.intersection(tokens[end + 1 :])
     return 0 if others or tokens[0] in tokens[end + 1 :] else end + 1
-
-
-def _is_letter(token: str) -> bool:
-    return (len(token) == 1 and token.isascii() and token.isalpha()) or token[1:] in _GREEK
 
 
 @dataclasses.dataclass
@@ -222,7 +138,7 @@ class _Parser:
         sides = [self._sum()]
         relations = []
         while self._peek() in RELATIONS:
-            relations.append(_RELATION[self._next()])
+            relations.append(RELATION_CLASSES[self._next()])
             sides.append(self._sum())
         if self._peek():
             raise self._refused()
@@ -232,7 +148,7 @@ class _Parser:
             if not isinstance(side, sympy.Expr) and any(r is not sympy.Eq for r in relations):
                 raise NotComputableError("matrices are not larger or smaller")
         pairs = zip(relations, sides, sides[1:], strict=False)
-        return [relation(left, right, **_NO) for relation, left, right in pairs]
+        return [relation(left, right, **UNEVALUATED) for relation, left, right in pairs]
 
     # Sums and products.
 
@@ -242,27 +158,27 @@ class _Parser:
             terms.append(self._signed(integral))
         if len(terms) == 1:
             return terms[0]
-        if any(_is_matrix(term) for term in terms):
-            return _matrix_operation(sympy.MatAdd, terms)
-        return sympy.Add(*terms, **_NO)
+        if any(is_matrix(term) for term in terms):
+            return matrix_operation(sympy.MatAdd, terms)
+        return sympy.Add(*terms, **UNEVALUATED)
 
     def _signed(self, integral: _Integral | None) -> sympy.Basic:
         negative = False
         while self._peek() in ("+", "-"):
             negative ^= self._next() == "-"
         term = self._product(integral)
-        return _negative(term) if negative else term
+        return negate(term) if negative else term
 
     def _product(self, integral: _Integral | None = None) -> sympy.Basic:
         product = self._juxtaposed(integral)
-        while self._peek() in _TIMES | _DIVIDED_BY and not (
+        while self._peek() in TIMES_SIGNS | DIVISION_SIGNS and not (
             integral is not None and integral.ended
         ):
-            divided = self._next() in _DIVIDED_BY
+            divided = self._next() in DIVISION_SIGNS
             negative = self._accept("-")
             factor = self._juxtaposed(integral)
-            factor = _negative(factor) if negative else factor
-            product = _quotient(product, factor) if divided else _product((product, factor))
+            factor = negate(factor) if negative else factor
+            product = divide(product, factor) if divided else multiply((product, factor))
         return product
 
     def _juxtaposed(self, integral: _Integral | None = None) -> sympy.Basic:
@@ -281,11 +197,16 @@ class _Parser:
                 break
         if not factors and not differentials:
             raise self._refused()
-        return _product(factors)
+        return multiply(factors)
 
     def _starts_factor(self) -> bool:
         token = self._peek()
-        if not token or token in CLOSERS or token in RELATIONS or token in _TIMES | _DIVIDED_BY:
+        if (
+            not token
+            or token in CLOSERS
+            or token in RELATIONS
+            or token in TIMES_SIGNS | DIVISION_SIGNS
+        ):
             return False
         if token == "|":
             return not self._brackets or self._brackets[-1] != "|"
@@ -293,7 +214,7 @@ class _Parser:
 
     def _differential(self) -> bool:
         """Reads `d x` where an integral waits for it."""
-        if self._peek() != "d" or not _is_letter(self._tokens[self._position + 1]):
+        if self._peek() != "d" or not is_letter(self._tokens[self._position + 1]):
             return False
         for integral in reversed(self._integrals):
             if not integral.complete:
@@ -312,9 +233,9 @@ class _Parser:
             if token == "!":
                 self._position += 1
                 if self._accept("!"):
-                    factor = sympy.factorial2(_scalar(factor), **_NO)
+                    factor = sympy.factorial2(scalar(factor), **UNEVALUATED)
                 else:
-                    factor = sympy.factorial(_scalar(factor), **_NO)
+                    factor = sympy.factorial(scalar(factor), **UNEVALUATED)
             elif token == "^":
                 factor = self._power(factor, self._position - start == 1)
             else:
@@ -327,24 +248,26 @@ class _Parser:
             raise NotComputableError("a prime marks the derivative of an undefined function")
         if content == ["\\circ"]:
             self._position += 3
-            return sympy.Mul(_scalar(base), sympy.pi, sympy.Pow(180, -1, **_NO), **_NO)
+            return sympy.Mul(
+                scalar(base), sympy.pi, sympy.Pow(180, -1, **UNEVALUATED), **UNEVALUATED
+            )
         if is_letter and base is not sympy.E and isinstance(base, sympy.Symbol):
-            indices = len(content) > 1 and _INDEX_LETTERS.issuperset(content)
-            if indices or tuple(content) in _LONE_INDICES:
+            indices = len(content) > 1 and INDEX_LETTERS.issuperset(content)
+            if indices or tuple(content) in LONE_INDICES:
                 raise NotComputableError(
                     f"{sympy.latex(base)}^{{{' '.join(content)}}} looks like a tensor with indices"
                 )
             if content[:1] == ["("] and end_of_group(content, 0) == len(content):
                 raise NotComputableError("a superscript in brackets marks an undefined function")
-        if _is_matrix(base) and content in (["T"], ["\\top"]):
+        if is_matrix(base) and content in (["T"], ["\\top"]):
             self._position += 3
             return sympy.Transpose(base)
         exponent = self._script()
-        if _is_matrix(base):
-            return _matrix_operation(sympy.MatPow, (base, exponent))
+        if is_matrix(base):
+            return matrix_operation(sympy.MatPow, (base, exponent))
         if base is sympy.E:
-            return sympy.exp(exponent, **_NO)
-        return sympy.Pow(base, exponent, **_NO)
+            return sympy.exp(exponent, **UNEVALUATED)
+        return sympy.Pow(base, exponent, **UNEVALUATED)
 
     def _script(self) -> sympy.Expr:
         """What stands in a sub- or superscript's braces; a `d` there is no differential."""
@@ -356,26 +279,26 @@ class _Parser:
     def _group(self) -> sympy.Expr:
         """A braced expression; a bare token, where the normal form has one."""
         if self._peek() == "{":
-            return _scalar(self._bracketed())
-        return _scalar(self._atom())
+            return scalar(self._bracketed())
+        return scalar(self._atom())
 
     def _bracketed(self) -> sympy.Basic:
         opener = self._next()
         self._brackets.append(opener)
         content = self._sum()
         self._brackets.pop()
-        self._expect(_BRACKETS[opener])
+        self._expect(BRACKETS[opener])
         return content
 
     def _atom(self) -> sympy.Basic:
         token = self._peek()
-        if token in _BRACKETS or token in ("|", "\\left|"):
+        if token in BRACKETS or token in ("|", "\\left|"):
             return self._fenced()
         if token.isdigit() or (token == "." and self._tokens[self._position + 1].isdigit()):
             return self._number()
-        if token in _ROUNDED:
+        if token in ROUNDED:
             return self._rounded()
-        if _is_letter(token) or token in _ACCENTS:
+        if is_letter(token) or token in ACCENTS:
             return self._letter()
         if token.startswith("\\begin{"):
             return self._matrix()
@@ -399,26 +322,26 @@ class _Parser:
         if self._accept("\\infty"):
             return sympy.oo
         if self._accept("\\%"):
-            return sympy.Pow(100, -1, **_NO)
+            return sympy.Pow(100, -1, **UNEVALUATED)
         raise self._refused()
 
     def _fenced(self) -> sympy.Basic:
         """Brackets or bars, around an expression or a matrix."""
         if not self._tokens[self._position + 1].startswith("\\begin{"):
-            return self._bracketed() if self._peek() in _BRACKETS else self._rounded()
+            return self._bracketed() if self._peek() in BRACKETS else self._rounded()
         opener = self._next()
         matrix = self._matrix()
-        self._expect(_BRACKETS.get(opener) or _ROUNDED[opener][0])
-        return sympy.Determinant(matrix) if opener in _ROUNDED else matrix
+        self._expect(BRACKETS.get(opener) or ROUNDED[opener][0])
+        return sympy.Determinant(matrix) if opener in ROUNDED else matrix
 
     def _rounded(self) -> sympy.Expr:
         opener = self._next()
-        closer, function = _ROUNDED[opener]
+        closer, function = ROUNDED[opener]
         self._brackets.append(opener)
-        content = _scalar(self._sum())
+        content = scalar(self._sum())
         self._brackets.pop()
         self._expect(closer)
-        return function(content, **_NO)
+        return function(content, **UNEVALUATED)
 
     def _number(self) -> sympy.Expr:
         """Digits, exactly: 0.1 is 1/10. A comma in braces parts thousands."""
@@ -444,11 +367,11 @@ class _Parser:
 
     def _letter(self) -> sympy.Expr:
         token = self._next()
-        suffix = _ACCENTS.get(token, "")
+        suffix = ACCENTS.get(token, "")
         if suffix:
             self._expect("{")
             token = self._next()
-            if not _is_letter(token):
+            if not is_letter(token):
                 raise NotComputableError(f"an accent over more than one letter ({token})")
             self._expect("}")
         elif self._peek() != "_" and token not in self._bound:
@@ -470,9 +393,9 @@ class _Parser:
             self._notes["i is read as the imaginary unit"] = None
             return sympy.I
         if token == "\\Gamma" and self._peek() == "(":
-            return sympy.gamma(_scalar(self._bracketed()), **_NO)
+            return sympy.gamma(scalar(self._bracketed()), **UNEVALUATED)
         if token == "\\zeta" and self._peek() == "(":
-            return sympy.zeta(_scalar(self._bracketed()), **_NO)
+            return sympy.zeta(scalar(self._bracketed()), **UNEVALUATED)
         return None
 
     def _symbol(self, token: str, suffix: str = "") -> sympy.Symbol:
@@ -499,8 +422,8 @@ class _Parser:
             return
         end = end_of_group(self._tokens, self._position)
         argument = self._tokens[self._position + 1 : end - 1]
-        alone = len(argument) == 1 and _is_letter(argument[0])
-        if token in _FUNCTION_LETTERS or alone or "," in argument:
+        alone = len(argument) == 1 and is_letter(argument[0])
+        if token in FUNCTION_LETTERS or alone or "," in argument:
             raise NotComputableError(f"{sympy.latex(symbol)}(...) is an undefined function")
 
     # Fractions, derivatives, roots.
@@ -510,7 +433,7 @@ class _Parser:
         if derivative is not None:
             return derivative
         self._position += 1
-        return _quotient(self._group(), self._group())
+        return divide(self._group(), self._group())
 
     def _derivative(self) -> sympy.Basic | None:
         r"""Reads `\frac { d ^ { 2 } y } { d x ^ { 2 } }`, or nothing where it is no derivative."""
@@ -542,7 +465,7 @@ class _Parser:
         else:
             derived = self._product()
         pairs = [(self._symbol(letter), count) for letter, count in variables]
-        free = _scalar(derived).free_symbols
+        free = scalar(derived).free_symbols
         for symbol, _ in pairs:
             if free and symbol not in free:
                 names = ", ".join(sorted(map(sympy.latex, free)))
@@ -555,13 +478,13 @@ class _Parser:
         self._position += 1
         degree: sympy.Expr = sympy.Integer(2)
         if self._peek() == "[":
-            degree = _scalar(self._bracketed())
+            degree = scalar(self._bracketed())
         radicand = self._group()
-        return sympy.Pow(radicand, sympy.Pow(degree, -1), **_NO)
+        return sympy.Pow(radicand, sympy.Pow(degree, -1), **UNEVALUATED)
 
     def _binomial(self) -> sympy.Expr:
         self._position += 1
-        return sympy.binomial(self._group(), self._group(), **_NO)
+        return sympy.binomial(self._group(), self._group(), **UNEVALUATED)
 
     # Functions.
 
@@ -575,10 +498,10 @@ class _Parser:
         if name == "lim":
             return self._limit()
         if name == "det":
-            return sympy.Determinant(_matrix(self._factor()))
-        if name in _OF_SEVERAL:
+            return sympy.Determinant(require_matrix(self._factor()))
+        if name in OF_SEVERAL:
             return self._of_several(name)
-        if name not in _FUNCTIONS:
+        if name not in FUNCTIONS:
             raise NotComputableError(f"{name} is not a function that is known here")
         return self._function(name)
 
@@ -591,27 +514,27 @@ class _Parser:
             base = self._script()
         if self._accept("^"):
             power = self._script()
-            if power == -1 and name in _INVERSES:
-                name, power = _INVERSES[name], None
+            if power == -1 and name in INVERSES:
+                name, power = INVERSES[name], None
         if name == "log" and base is None:
             self._notes["log is read as the natural logarithm"] = None
-        value = _FUNCTIONS[name](_scalar(self._argument()), **_NO)
+        value = FUNCTIONS[name](scalar(self._argument()), **UNEVALUATED)
         if base is not None:
-            value = _quotient(value, sympy.log(base, **_NO))
-        return value if power is None else sympy.Pow(value, power, **_NO)
+            value = divide(value, sympy.log(base, **UNEVALUATED))
+        return value if power is None else sympy.Pow(value, power, **UNEVALUATED)
 
     def _argument(self) -> sympy.Basic:
         """Brackets, or the factors up to the next operator, bracket or function."""
-        if self._peek() in _BRACKETS or self._peek() in _ROUNDED:
-            return self._fenced() if self._peek() in _BRACKETS else self._factor()
+        if self._peek() in BRACKETS or self._peek() in ROUNDED:
+            return self._fenced() if self._peek() in BRACKETS else self._factor()
         negative = self._accept("-")
         if not self._starts_factor():
             raise self._refused()
         factors = [self._factor()]
         while self._starts_factor() and self._continues_argument():
             factors.append(self._factor())
-        product = _product(factors)
-        return _negative(product) if negative else product
+        product = multiply(factors)
+        return negate(product) if negative else product
 
     def _continues_argument(self) -> bool:
         token = self._peek()
@@ -628,12 +551,12 @@ class _Parser:
             raise NotComputableError(f"{name} without the list of what it is taken of")
         self._position += 1
         self._brackets.append(opener)
-        terms = [_scalar(self._sum())]
+        terms = [scalar(self._sum())]
         while self._accept(","):
-            terms.append(_scalar(self._sum()))
+            terms.append(scalar(self._sum()))
         self._brackets.pop()
-        self._expect(_BRACKETS[opener])
-        return _OF_SEVERAL[name](*terms)
+        self._expect(BRACKETS[opener])
+        return OF_SEVERAL[name](*terms)
 
     # Limits, sums, products, integrals.
 
@@ -648,12 +571,12 @@ class _Parser:
                 del self._tokens[end - 4 : end]
         self._expect("{")
         letter, symbol = self._running()
-        if self._next() not in _ARROWS:
+        if self._next() not in ARROWS:
             raise NotComputableError("a limit whose variable goes nowhere")
-        target = _scalar(self._sum())
+        target = scalar(self._sum())
         self._expect("}")
         body = self._within(letter, self._product)
-        return sympy.Limit(_scalar(body), symbol, target, dir=direction)
+        return sympy.Limit(scalar(body), symbol, target, dir=direction)
 
     def _series(self) -> sympy.Expr:
         kind = sympy.Sum if self._next() == "\\sum" else sympy.Product
@@ -663,18 +586,18 @@ class _Parser:
         letter, symbol = self._running()
         if not self._accept("="):
             raise NotComputableError("a sum or product whose index does not begin with a value")
-        lower = _scalar(self._sum())
+        lower = scalar(self._sum())
         self._expect("}")
         if not self._accept("^"):
             raise NotComputableError("a sum or product without its upper bound")
         upper = self._script()
         body = self._within(letter, self._product)
-        return kind(_scalar(body), (symbol, lower, upper))
+        return kind(scalar(body), (symbol, lower, upper))
 
     def _running(self) -> tuple[str, sympy.Symbol]:
         """The letter that a sum or limit runs over."""
         letter = self._next()
-        if not _is_letter(letter) or self._peek() == "_":
+        if not is_letter(letter) or self._peek() == "_":
             raise NotComputableError("a sum, product or limit runs over more than one letter")
         return letter, self._symbol(letter)
 
@@ -692,7 +615,7 @@ class _Parser:
             raise NotComputableError("an integral over a region that is not given by two bounds")
         integral = _Integral(wanted)
         self._integrals.append(integral)
-        body = _scalar(self._sum(integral))
+        body = scalar(self._sum(integral))
         self._integrals.remove(integral)
         if not integral.complete:
             raise NotComputableError("an integral without its differential (such as dx)")
@@ -747,8 +670,8 @@ class _Parser:
         token = self._peek()
         if not token:
             return NotComputableError("something is missing at its end, or a bracket is not closed")
-        if token in _REFUSED:
-            return NotComputableError(f"{token}: {_REFUSED[token]}")
+        if token in REFUSED:
+            return NotComputableError(f"{token}: {REFUSED[token]}")
         if token in CLOSERS or token in RELATIONS or token in "+-*/":
             return NotComputableError(f"something is missing before {token}, or it does not fit")
         return NotComputableError(f"{token} is not known here")
@@ -759,7 +682,7 @@ def _derivative_variables(tokens: Sequence[str], sign: str) -> list[tuple[str, i
     variables = []
     position = 0
     while position < len(tokens):
-        if tokens[position] != sign or not _is_letter("".join(tokens[position + 1 : position + 2])):
+        if tokens[position] != sign or not is_letter("".join(tokens[position + 1 : position + 2])):
             return None
         letter, count = tokens[position + 1], 1
         position += 2
@@ -772,56 +695,3 @@ def _derivative_variables(tokens: Sequence[str], sign: str) -> list[tuple[str, i
             position = end
         variables.append((letter, count))
     return variables
-
-
-def _is_matrix(value: sympy.Basic) -> bool:
-    return isinstance(value, (sympy.MatrixBase, sympy.MatrixExpr))
-
-
-def _matrix(value: sympy.Basic) -> sympy.Basic:
-    if not _is_matrix(value):
-        raise NotComputableError("a determinant of something that is no matrix")
-    return value
-
-
-def _scalar(value: sympy.Basic) -> sympy.Expr:
-    if _is_matrix(value):
-        raise NotComputableError("a matrix stands where a number should")
-    return value
-
-
-def _matrix_operation(
-    operation: Callable[..., sympy.Basic], operands: Iterable[sympy.Basic]
-) -> sympy.Basic:
-    """The operation, unevaluated; refuses matrices that do not fit it."""
-    try:
-        return operation(*operands, **_NO)
-    except (TypeError, ValueError) as error:
-        raise NotComputableError("the sizes of the matrices do not fit") from error
-
-
-def _negative(value: sympy.Basic) -> sympy.Basic:
-    if _is_matrix(value):
-        return _matrix_operation(sympy.MatMul, (sympy.Integer(-1), value))
-    if value.is_Number:
-        return -value
-    if value.is_Mul and value.args[0].is_Number:
-        return sympy.Mul(-value.args[0], *value.args[1:], **_NO)
-    return sympy.Mul(-1, value, **_NO)
-
-
-def _product(factors: Sequence[sympy.Basic]) -> sympy.Basic:
-    if not factors:
-        return sympy.Integer(1)  # \int dx
-    if len(factors) == 1:
-        return factors[0]
-    if any(_is_matrix(factor) for factor in factors):
-        return _matrix_operation(sympy.MatMul, factors)
-    return sympy.Mul(*factors, **_NO)
-
-
-def _quotient(dividend: sympy.Basic, divisor: sympy.Basic) -> sympy.Basic:
-    inverse = sympy.Pow(_scalar(divisor), -1, **_NO)
-    if dividend == 1:
-        return inverse
-    return _product((dividend, inverse))
