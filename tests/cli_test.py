@@ -50,7 +50,11 @@ def test_help_and_usage_need_no_jax():
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["nonsense"], ["predict"], ["render", "x.txt"], ["predict", "x", "--nope"]]
+    "arguments",
+    [
+        *([], ["nonsense"], ["predict"], ["render", "x.txt"], ["predict", "x", "--nope"]),
+        *(["evaluate"], ["evaluate", "x.tsv", "--dataset", "y"]),
+    ],
 )
 def test_wrong_usage_exits_with_2(arguments):
     with pytest.raises(SystemExit) as caught:
@@ -311,6 +315,21 @@ def test_evaluate_prints_the_figures(model, scans, tmp_path, capsys):
     captured = capsys.readouterr()
     assert "exact_match               0.5000" in captured.out
     assert "gone.png" in captured.err
+
+
+def test_evaluate_draws_formulas_and_writes_a_report(model, tmp_path, capsys):
+    path = tmp_path / "list.txt"
+    path.write_text("x + y\n\\nonsense\nx\n")
+    source = ["--formulas", str(path), "--engine", "mathtext", "--jobs", "1", "--limit", "2"]
+    settings = ["--checkpoint", model, "--no-pictures", "--json"]
+    report = tmp_path / "report"
+    assert cli.main(["evaluate", *source, *settings, "--report", str(report)]) == 0
+    captured = capsys.readouterr()
+    figures = json.loads(captured.out)
+    assert figures["num_examples"] == figures["num_left_out"] == 1
+    assert figures["pictures"] is None
+    assert f"left out: {path}:2" in captured.err
+    assert "list.txt:1" in (report / "index.html").read_text()
 
 
 def test_calibrate_writes_the_temperature_into_the_model(tmp_path, scans, capsys):

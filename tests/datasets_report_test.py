@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from im2latex_jax import cli, datasets, images
+from im2latex_jax import cli, datasets, evaluation_sets, images
 from im2latex_jax.datasets import report
 
 
@@ -43,6 +43,16 @@ def test_finds_the_data_set_below_a_folder(data):
     place = report.find(data)
     assert (place / "dataset_info.json").is_file()
     assert report.find(place) == place == report.find(place.parent)
+
+
+def test_a_split_is_what_a_model_is_measured_on(data):
+    test = load(data)["test"]
+    found = evaluation_sets.from_split(data, "test", limit=3)
+    assert [case.truth for case in found.cases] == [f.split() for f in test.formulas[:3]]
+    assert [case.name for case in found.cases] == [test[number]["id"] for number in range(3)]
+    assert len(evaluation_sets.from_split(data, "test").cases) == len(test)
+    with pytest.raises(report.ReportError, match="has no split 'final'"):
+        evaluation_sets.from_split(data, "final")
 
 
 def test_measures_what_the_records_hold(data):

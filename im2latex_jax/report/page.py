@@ -8,7 +8,7 @@ import io
 import os
 import pathlib
 import string
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,7 @@ def write(
     *,
     title: str = "How well the formulas are read",
     subtitle: str = "",
+    skipped: Mapping[str, str] | None = None,
     seed: int = 0,
 ) -> pathlib.Path:
     """Writes `folder/index.html`; returns its path.
@@ -61,12 +62,13 @@ def write(
       sections: at least one; the first is the one whose figures head the page.
       title: of the page.
       subtitle: what was measured, in a line.
+      skipped: sets that could not be had, and why.
       seed: of the choice of random examples.
 
     Raises:
       Im2latexError: the folder cannot be written to.
     """
-    text = render(sections, title=title, subtitle=subtitle, seed=seed)
+    text = render(sections, title=title, subtitle=subtitle, skipped=skipped or {}, seed=seed)
     path = pathlib.Path(folder) / FILE
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,7 +78,9 @@ def write(
     return path
 
 
-def render(sections: Sequence[Section], *, title: str, subtitle: str, seed: int) -> str:
+def render(
+    sections: Sequence[Section], *, title: str, subtitle: str, skipped: Mapping[str, str], seed: int
+) -> str:
     """The page's HTML; see `write`."""
     first = sections[0]
     figures = first.scores.figures
@@ -90,8 +94,8 @@ def render(sections: Sequence[Section], *, title: str, subtitle: str, seed: int)
         tiles="".join(_tiles(figures)),
         tiles_note=f"{html.escape(first.name)}: {figures['num_examples']:,} pictures. Below each "
         "figure its 95 % interval by the bootstrap.",
-        sets=_sets(sections) if len(sections) > 1 else "",
-        field="".join(_field(sections)),
+        sets=_sets(sections, skipped) if len(sections) > 1 or skipped else "",
+        field="".join(_field(first)),
         charts_note=f"All of {html.escape(first.name)}. Point at a mark for its figures; lines at "
         "the marks are 95 % intervals.",
         charts="".join(_charts(figures)),
@@ -148,7 +152,7 @@ def _tiles(figures: dict[str, Any]) -> Iterable[str]:
     )
 
 
-def _sets(sections: Sequence[Section]) -> str:
+def _sets(sections: Sequence[Section], skipped: Mapping[str, str]) -> str:
     head = (
         "<tr><th>Set</th><th>Pictures</th><th>BLEU</th><th>Every token right</th><th>Right in "
         "canonical form</th><th>Picture match</th><th>Picture edit score</th><th>Wrong tokens a "
@@ -178,6 +182,11 @@ def _sets(sections: Sequence[Section]) -> str:
             f"<tr><td>{html.escape(section.name)}{note}</td>"
             f"{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
         )
+    for name, reason in skipped.items():
+        rows.append(
+            f'<tr><td>{html.escape(name)}</td><td class="left soft" colspan="7">left out: '
+            f"{html.escape(reason)}</td></tr>"
+        )
     return f'<h2>All sets</h2><div class="scroll"><table>{head}{"".join(rows)}</table></div>'
 
 
@@ -186,19 +195,17 @@ def _cell(value: float, interval: Sequence[float], written) -> str:
     return f"{written(value)}<small>{written(low)} \u2013 {written(high)}</small>"
 
 
-def _field(sections: Sequence[Section]) -> Iterable[str]:
-    for section in sections[:1]:
-        figures = section.scores.figures
-        drawn = figures["pictures"] or {}
-        shares = [drawn.get(name) for name in ("edit_distance_score", "near_match")]
-        distance = f"mean token distance {figures['token_edit_distance']:.2f}"
-        yield _field_row(
-            "This model",
-            f"{section.name}, {figures['num_examples']:,} pictures",
-            [figures["bleu"], *(None if s is None else 100 * s for s in shares)],
-            distance,
-            ' class="ours"',
-        )
+def _field(section: Section) -> Iterable[str]:
+    figures = section.scores.figures
+    drawn = figures["pictures"] or {}
+    shares = [drawn.get(name) for name in ("edit_distance_score", "near_match")]
+    yield _field_row(
+        "This model",
+        f"{section.name}, {figures['num_examples']:,} pictures",
+        [figures["bleu"], *(None if s is None else 100 * s for s in shares)],
+        f"mean token distance {figures['token_edit_distance']:.2f}",
+        ' class="ours"',
+    )
     for row in published.TABLE:
         values = [row.bleu, row.picture_edit, row.picture_match]
         yield _field_row(row.system, row.source, values, row.other)

@@ -1,0 +1,242 @@
+"""Measures a model on everything that its release promises: one JSON file and one HTML page.
+
+    python -m experiments.release_report --data FOLDER --out DIR [--checkpoint PATH]
+        [--katex FOLDER] [--mathjax FOLDER]
+
+FOLDER holds `im2latex-100k/val.formulas.norm.txt` (the official validation lines of im2latex-100k,
+of which the first thousand are never trained on) and `im2latex-100k-sample/` (pages in the layout
+of the release). What is missing is left out, and the report says so. The sets:
+
+- the first thousand validation formulas, drawn plainly;
+- original pages of the validation and of the test split;
+- some of the validation formulas in ten fonts and in five resolutions;
+- fifty textbook formulas (`textbook_formulas.tsv`), drawn as no training picture is: in mathtext's
+  fonts, and by KaTeX and MathJax in a browser (`npm install katex mathjax@3`).
+
+DIR gets `report.json` and `index.html`.
+"""
+
+import dataclasses
+import json
+import pathlib
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from absl import app, flags
+
+from experiments import browser_pictures
+from im2latex_jax.datasets.im2latex_100k import release
+from im2latex_jax.errors import Im2latexError
+from im2latex_jax.evaluation_sets import (
+    Case,
+    EvaluationSet,
+    EvaluationSetError,
+    from_formulas,
+    from_pictures,
+    normal_tokens,
+)
+from im2latex_jax.rendering import mathtext, sandbox
+from im2latex_jax.rendering.styles import FAMILIES, RenderStyle
+from im2latex_jax.rendering.tex import render_formulas
+
+TEXTBOOK = pathlib.Path(__file__).with_name("textbook_formulas.tsv")
+# Ten typefaces beside plain Computer Modern, and five resolutions in dpi.
+FONTS = tuple(FAMILIES)[1:11]
+RESOLUTIONS = (80, 120, 150, 200, 300)
+MATHTEXT_FONTS = ("stix", "stixsans", "dejavusans", "dejavuserif")
+
+_DATA = flags.DEFINE_string("data", None, "folder of the data", required=True)
+_OUT = flags.DEFINE_string("out", None, "folder of the report", required=True)
+_CHECKPOINT = flags.DEFINE_string("checkpoint", None, "the model; default: that of the package")
+_KATEX = flags.DEFINE_string("katex", None, "folder of the npm package katex")
+_MATHJAX = flags.DEFINE_string("mathjax", None, "folder of the npm package mathjax, version 3")
+_NUM_PLAIN = flags.DEFINE_integer("num_plain", 1000, "validation formulas drawn plainly", 1)
+_NUM_STYLED = flags.DEFINE_integer("num_styled", 200, "of these in each font and resolution", 1)
+_BATCH_SIZE = flags.DEFINE_integer("batch_size", 16, "pictures read at a time", 1)
+_BEAM_SIZE = flags.DEFINE_integer("beam_size", 1, "hypotheses of the search", 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """A set to measure on.
+
+    Attributes:
+      name: in few words.
+      note: how its pictures came to be.
+      build: makes it; raises Im2latexError where something is missing.
+      shown: how many of the worst, the best and random examples the page shows.
+    """
+
+    name: str
+    note: str
+    build: Callable[[], EvaluationSet]
+    shown: tuple[int, int, int] = (2, 2, 4)
+
+
+def plans(data: pathlib.Path, num_plain: int, num_styled: int) -> Iterator[Plan]:
+    """The sets that come from the data; the first is the one that heads the report."""
+    lines = data / "im2latex-100k" / "val.formulas.norm.txt"
+    yield Plan(
+        "validation, plain",
+        f"the first {num_plain:,} validation formulas, Computer Modern, 100 dpi",
+        lambda: from_formulas(lines, limit=num_plain),
+        shown=(25, 15, 40),
+    )
+    for split in ("validation", "test"):
+        yield Plan(
+            f"original {split} pages",
+            "whole pages of im2latex-100k, 200 dpi",
+            lambda split=split: original_pages(data / "im2latex-100k-sample", split),  # type: ignore[misc]
+            shown=(8, 6, 8),
+        )
+    styles = [(font, RenderStyle(family=font)) for font in FONTS]
+    styles += [(f"{dpi} dpi", RenderStyle(dpi=dpi)) for dpi in RESOLUTIONS]
+    for name, style in styles:
+        yield Plan(
+            f"validation, {name}",
+            f"the first {num_styled:,}, at {style.dpi} dpi",
+            lambda style=style: drawn_in_style(lines, num_styled, style),  # type: ignore[misc]
+        )
+
+
+def textbook_plans(packages: dict[str, str | None]) -> Iterator[Plan]:
+    """The textbook formulas in each style; `packages` has the folders of `browser_pictures`."""
+    names, formulas = zip(*read_textbook(), strict=True)
+
+    def build(draw: Callable[[], Iterable]) -> Callable[[], EvaluationSet]:
+        return lambda: from_pictures(names, formulas, draw())
+
+    everything = (0, 0, len(formulas))
+    for font in MATHTEXT_FONTS:
+        yield Plan(
+            f"textbook, mathtext {font}",
+            "matplotlib's mathtext at 100 dpi, which has no matrices",
+            build(lambda font=font: draw_mathtext(formulas, font)),  # type: ignore[misc]
+            everything,
+        )
+    for engine, folder in packages.items():
+        yield Plan(
+            f"textbook, {engine}",
+            "from a web page in Chromium, two pixels for one of the page's",
+            build(
+                lambda engine=engine, folder=folder: browser_pictures.draw(  # type: ignore[misc]
+                    engine, folder, formulas
+                )
+            ),
+            everything,
+        )
+
+
+def original_pages(folder: pathlib.Path, split: str) -> EvaluationSet:
+    """The pages of one split of a release."""
+    entries = release.read(release.find(folder))[split]
+    return EvaluationSet([Case(e.name, e.image, normal_tokens(e.formula)) for e in entries])
+
+
+def drawn_in_style(lines: pathlib.Path, count: int, style: RenderStyle) -> EvaluationSet:
+    """The first formulas of a file with one a line, drawn by TeX."""
+    try:
+        with lines.open(encoding="utf-8") as file:
+            formulas = [line.rstrip("\n") for _, line in zip(range(count), file, strict=False)]
+    except OSError as error:
+        raise EvaluationSetError(f"{lines}: cannot be read: {error.strerror}") from error
+    names = [f"{lines}:{number}" for number in range(1, len(formulas) + 1)]
+    drawn = render_formulas(formulas, style)
+    return from_pictures(names, formulas, ((result.png, result.reason) for result in drawn))
+
+
+def read_textbook() -> list[tuple[str, str]]:
+    """Names and formulas of the textbook check."""
+    rows = (line.split("\t") for line in TEXTBOOK.read_text("utf-8").splitlines())
+    return [(name, formula) for name, formula in rows]
+
+
+def draw_mathtext(formulas: Sequence[str], font: str) -> Iterator[tuple[bytes | None, str | None]]:
+    """Each formula's picture in one of mathtext's fonts, or the reason why there is none."""
+    for formula in formulas:
+        try:
+            yield mathtext.render(formula, font), None
+        except mathtext.MathtextError as error:
+            yield None, str(error)
+
+
+def measure(plans: Iterable[Plan], recognizer, out: pathlib.Path, subtitle: str) -> None:
+    """Reads and scores every set; writes both files of the report.
+
+    Raises:
+      Im2latexError: there is no set to measure on, or the report cannot be written.
+    """
+    from im2latex_jax import scoring
+    from im2latex_jax.report import page
+
+    sections, skipped = [], {}
+    for plan in plans:
+        try:
+            found = plan.build()
+            if not found.cases:
+                raise EvaluationSetError(f"none of its formulas can be drawn: {found.left_out[0]}")
+        except Im2latexError as error:
+            print(f"{plan.name}: left out: {error}", file=sys.stderr, flush=True)
+            skipped[plan.name] = str(error)
+            continue
+        answers = list(recognizer.stream(case.picture for case in found.cases))
+        scores = scoring.score(found.cases, answers, pictures=can_draw())
+        scores.figures["left_out"] = found.left_out
+        sections.append(page.Section(plan.name, scores, *plan.shown, note=plan.note))
+        print(line(plan.name, scores.figures), flush=True)
+    if not sections:
+        raise EvaluationSetError("none of the sets can be had: see above")
+    page.write(out, sections, subtitle=subtitle, skipped=skipped)
+    report = {
+        "subtitle": subtitle,
+        "sets": {section.name: section.scores.figures for section in sections},
+        "skipped": skipped,
+    }
+    (out / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+
+def can_draw() -> bool:
+    """Whether TeX is here for the picture metrics."""
+    try:
+        sandbox.require_programs()
+    except sandbox.MissingProgramError:
+        return False
+    return True
+
+
+def line(name: str, figures: dict) -> str:
+    """The figures of one set in a line."""
+    drawn = figures["pictures"]
+    same = "" if drawn is None else f"  picture match {drawn['near_match']:.3f}"
+    return (
+        f"{name:<28}{figures['num_examples']:>6}  BLEU {figures['bleu']:6.2f}  "
+        f"exact {figures['exact_match']:.3f}  canonical {figures['canonical_exact_match']:.3f}"
+        f"{same}  distance {figures['token_edit_distance']:.2f}"
+    )
+
+
+def main(argv: Sequence[str]) -> None:
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected argument {argv[1]!r}")
+    from im2latex_jax import compilation
+    from im2latex_jax.recognizer import Recognizer
+
+    compilation.enable_cache()
+    packages = {"katex": _KATEX.value, "mathjax": _MATHJAX.value}
+    try:
+        recognizer = Recognizer.load(
+            _CHECKPOINT.value, batch_size=_BATCH_SIZE.value, beam_size=_BEAM_SIZE.value
+        )
+        chosen = [
+            *plans(pathlib.Path(_DATA.value), _NUM_PLAIN.value, _NUM_STYLED.value),
+            *textbook_plans(packages),
+        ]
+        model = _CHECKPOINT.value or "the weights of the package"
+        subtitle = f"{model}, beam size {_BEAM_SIZE.value}"
+        measure(chosen, recognizer, pathlib.Path(_OUT.value), subtitle)
+    except Im2latexError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    app.run(main)
