@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 
 from experiments.benchmark import torch_model
 from experiments.benchmark import train as benchmark
-from im2latex_jax import train
+from im2latex_jax import compilation, train
 from im2latex_jax.datasets import parallel
 
 BLOCK = 5  # steps of one before it is the other's turn
@@ -22,6 +22,7 @@ def compare(config: ConfigDict, splits, steps: int) -> dict[str, Any]:
 
     In float32 without dropout, counting loss and averaging, which the network in PyTorch lacks.
     """
+    compilation.enable_cache()
     config = ConfigDict(config.to_dict())
     config.model.dtype, config.model.dropout = "float32", 0.0
     config.counting_weight = config.optimizer.ema_decay = 0.0
@@ -113,5 +114,5 @@ class _Torch:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.step()
-        self.losses.append(float(loss))
+        self.losses.append(loss.item())
         self.seconds.append(time.perf_counter() - start)
