@@ -1,0 +1,160 @@
+"""Several processes, on one host or many, that train as one: how they start, agree and stop.
+
+All of them run the same program on their own rows of each batch, and must take the same decisions
+at the same step: a process that raised an error or stopped alone would leave the others waiting for
+its part of the next sum. The first one writes what is written once.
+"""
+
+import itertools
+from collections.abc import Callable
+from typing import TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+from ml_collections import ConfigDict
+
+from im2latex_jax.errors import Im2latexError
+from im2latex_jax.threads import in_thread
+
+_ERROR_BYTES = 1000
+_FOREVER_MS = 7 * 24 * 3600 * 1000
+_VOTE_EVERY = 4
+_barriers = itertools.count()
+
+T = TypeVar("T")
+
+
+def start(config: ConfigDict) -> None:
+    """Joins the processes of a run, with `jax.distributed`; before JAX is asked for its devices.
+
+    Args:
+      config: `config.distributed`, see `experiments/configs/default.py`.
+
+    Raises:
+      Im2latexError: nothing tells who takes part, or not all have come in time.
+    """
+    if not config.enabled or jax.distributed.is_initialized():
+        return
+    given = bool(config.coordinator), config.num_processes > 0, config.process_id >= 0
+    if any(given) and not all(given):
+        raise Im2latexError(
+            "config.distributed has some of coordinator, num_processes and process_id: set all "
+            "three, or none for what Slurm, Kubernetes or a TPU pod tell"
+        )
+
+    def join() -> None:
+        jax.distributed.initialize(
+            coordinator_address=config.coordinator or None,
+            num_processes=config.num_processes if all(given) else None,
+            process_id=config.process_id if all(given) else None,
+            # With all given, the process keeps all devices that it sees.
+            cluster_detection_method="deactivate" if all(given) else None,
+            # JAX aborts the program when this has passed.
+            initialization_timeout=config.timeout + 60,
+        )
+
+    try:
+        in_thread(join, timeout=config.timeout)
+    except TimeoutError as error:
+        who = (
+            f"process {config.process_id} of {config.num_processes}" if all(given) else "a process"
+        )
+        raise Im2latexError(
+            f"{who} has waited {config.timeout} s for the others"
+            f"{f' at {config.coordinator}' if all(given) else ''}, and not all have come: look "
+            "whether each was started, with its own process_id, and reaches the coordinator; "
+            "--config.distributed.timeout waits longer"
+        ) from error
+    except (ValueError, RuntimeError) as error:
+        raise Im2latexError(
+            f"the processes cannot be joined ({' '.join(str(error).split())[:200]}): set "
+            "--config.distributed.coordinator, num_processes and process_id"
+        ) from error
+
+
+def is_first() -> bool:
+    """Whether this process writes what is written once."""
+    return jax.process_index() == 0
+
+
+def together(action: Callable[[], T], *, here: bool = True) -> T | None:
+    """Calls `action`, where `here`, and waits until all processes have; returns what it returned.
+
+    Waits as long as it takes, with an ear for signals.
+
+    Raises:
+      Im2latexError: one was raised in this process, or in another.
+    """
+    if jax.process_count() == 1:
+        return action() if here else None
+    result, failure = None, None
+    try:
+        result = action() if here else None
+    except Im2latexError as error:
+        failure = error
+    _wait_for_all()
+    text = (str(failure) if failure else "").encode()[:_ERROR_BYTES]
+    texts = multihost_utils.process_allgather(
+        np.frombuffer(text.ljust(_ERROR_BYTES, b"\0"), np.uint8)
+    )
+    if failure:
+        raise failure
+    for number, row in enumerate(texts):
+        if row.any():
+            text = row.tobytes().rstrip(b"\0")
+            raise Im2latexError(f"process {number}: {text.decode(errors='replace')}")
+    return result
+
+
+def first_then_others(action: Callable[[], T]) -> T:
+    """Calls `action` in the first process, and then in the others, who find what it has left.
+
+    Raises:
+      Im2latexError: as `together`.
+    """
+    first = together(action, here=is_first())
+    others = together(action, here=not is_first())
+    return first if is_first() else others  # type: ignore[return-value]
+
+
+def union(mask: np.ndarray) -> np.ndarray:
+    """Where a mask (of the same shape everywhere) is True in any process."""
+    return multihost_utils.process_allgather(mask).reshape(-1, *mask.shape).any(axis=0)
+
+
+def _wait_for_all() -> None:
+    from orbax.checkpoint import multihost  # takes a second
+
+    # Not a sum over the devices: some backends wait half a minute for one, and then give up.
+    barrier = multihost.get_barrier_sync_fn()
+    key = f"im2latex-{next(_barriers)}"
+    in_thread(lambda: barrier(key=key, timeout_ms=_FOREVER_MS))
+
+
+class Vote:
+    """Whether any process wants to stop, known to all of them at the same call.
+
+    To be called by all processes alike. A vote is opened every few calls and read a few calls
+    later, when the devices have long counted it, so that nobody waits for it.
+    """
+
+    def __init__(self, mesh: Mesh):
+        """Counts over the devices of `mesh`."""
+        self._rows = NamedSharding(mesh, P(mesh.axis_names))
+        self._any = jax.jit(jnp.any, out_shardings=NamedSharding(mesh, P()))
+        self._calls = 0
+        self._open: jax.Array | None = None
+
+    def __call__(self, wanted: bool) -> bool:
+        """Takes this process's wish, and says whether any had it a few calls ago."""
+        self._calls += 1
+        if self._calls % _VOTE_EVERY:
+            return False
+        passed = self._open is not None and bool(self._open)
+        wishes = np.full(jax.local_device_count(), wanted)
+        self._open = self._any(jax.make_array_from_process_local_data(self._rows, wishes))
+        return passed
