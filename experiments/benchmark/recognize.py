@@ -1,4 +1,4 @@
-"""Measures how fast pictures are read.
+r"""Measures how fast pictures are read.
 
     python -m experiments.benchmark recognize [--checkpoint PATH | --config.KEY=VALUE ...]
 
@@ -14,7 +14,10 @@ out, which favours it). Its requirements do not fit this project's; it has an en
 own, on Python 3.11:
 
     pip install torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu
-    @PINS@
+    pip install --no-deps pix2tex==0.1.4 x-transformers==0.15.0 entmax timm==0.5.4 \
+        torchvision==0.15.2
+    pip install munch einops pyyaml requests tqdm pandas transformers==4.44.2 \
+        albumentations==1.4.24 'opencv-python-headless<4.12' 'numpy<2'
 """
 
 import argparse
@@ -36,15 +39,13 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from experiments.benchmark import settings, stand_in, timing
-from im2latex_jax import decoding, images, input_pipeline, model_files, recognizer
+from im2latex_jax import compilation, decoding, images, input_pipeline, model_files, recognizer
 from im2latex_jax.datasets import parallel
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex.vocabulary import EOS, SPECIAL_TOKENS, Vocabulary
 from im2latex_jax.model import im2latex
 
-BATCH_SIZES = (1, 16, 64)
 VOCABULARY_SIZE = 500  # about that of im2latex-100k
-NUM_BUCKETS = 4
 COLD_STARTS = 3
 
 
@@ -59,6 +60,7 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> dict[str, Any]:
     config = settings.read(rest, "im2latex_100k")
     if min(arguments.tokens, arguments.pictures) < 1:
         raise Im2latexError("--tokens and --pictures must be at least 1")
+    compilation.enable_cache()
     pictures = stand_in.draw("pictures", arguments.pictures, seed=7)
     if arguments.checkpoint:
         model = model_files.load(arguments.checkpoint)
@@ -77,7 +79,7 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> dict[str, Any]:
 
 
 def random_model(
-    config: ConfigDict, pictures: stand_in.Drawn, seed: int = 0
+    config: ConfigDict, pictures: stand_in.Drawn, seed: int = 0, num_buckets: int = 4
 ) -> model_files.TrainedModel:
     """A network with random parameters, and canvases that hold the pictures."""
     tokens = sorted({token for formula in pictures.formulas for token in formula.split()})
@@ -93,12 +95,17 @@ def random_model(
         config,
         im2latex.initialize(network, jax.random.key(seed)),
         vocabulary,
-        tuple(input_pipeline.plan_buckets(sizes, NUM_BUCKETS)),
+        tuple(input_pipeline.plan_buckets(sizes, num_buckets)),
     )
 
 
 def measure(
-    model: model_files.TrainedModel, pictures: stand_in.Drawn, tokens: int, *, cold: bool = True
+    model: model_files.TrainedModel,
+    pictures: stand_in.Drawn,
+    tokens: int,
+    *,
+    batch_sizes: Sequence[int] = (1, 16, 64),
+    cold: bool = True,
 ) -> dict[str, Any]:
     """All figures of a model; `cold`: also those of new processes."""
     files = [record["image"] for record in pictures.records]
@@ -123,7 +130,7 @@ def measure(
         figures["single_ms_median"] = 1000 * float(np.median(times))
         figures["single_ms_p95"] = 1000 * float(np.percentile(times, 95))
         figures["pictures_per_second"] = {}
-        for batch_size in BATCH_SIZES:
+        for batch_size in batch_sizes:
             many = list(files) * -(-max(64, 2 * batch_size) // len(files))
             seconds = [_seconds(reader, many, batch_size) for _ in range(3)][1:]
             figures["pictures_per_second"][str(batch_size)] = len(many) / min(seconds)

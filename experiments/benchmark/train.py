@@ -327,7 +327,8 @@ def describe(figures: dict[str, Any]) -> str:
         lines += [
             f"PyTorch {t['torch']}, {t['threads']} threads, the same {t['steps']} steps in turn:",
             f"  JAX {t['jax_images_per_second']:,.1f} images/s, PyTorch "
-            f"{t['torch_images_per_second']:,.1f} images/s: ratio {t['ratio']:.2f}",
+            f"{t['torch_images_per_second']:,.1f} images/s; ratio of a step's times, median: "
+            f"{t['ratio']:.2f}",
             f"  last loss {t['jax_losses'][-1]:.6f} and {t['torch_losses'][-1]:.6f}; largest "
             f"difference {t['largest_loss_difference']:.1e}",
         ]
