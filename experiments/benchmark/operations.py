@@ -6,11 +6,9 @@ XLA's own count (`compiled.cost_analysis()`) takes the body of a scan once, what
 import math
 from collections.abc import Iterator
 
-import jax.extend
 
-
-def count(jaxpr: jax.extend.core.Jaxpr) -> int:
-    """Multiplications and additions of a traced function; elementwise work is left out.
+def count(jaxpr) -> int:
+    """Multiplications and additions of a jaxpr, a traced function; elementwise work is left out.
 
     Of a loop of unknown length one turn counts, of branches the most expensive.
     """

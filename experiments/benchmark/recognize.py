@@ -204,7 +204,7 @@ def pix2tex(python: str, pictures: stand_in.Drawn, tokens: int) -> dict[str, Any
     with tempfile.TemporaryDirectory() as name:
         for number, record in enumerate(pictures.records):
             path = pathlib.Path(name) / f"{number:04}.png"
-            path.write_bytes(record["image"])  # type: ignore[arg-type]
+            path.write_bytes(record["image"])
         try:
             ended = subprocess.run(
                 [python, str(script), name, str(tokens), threads],

@@ -7,6 +7,7 @@ captions cost what those of real ones cost.
 
 import dataclasses
 import functools
+from typing import Any
 
 import cv2
 import numpy as np
@@ -23,7 +24,7 @@ WIDTHS = (60, 700)
 NUM_PARTS = 300  # drawn formulas that the pictures are made of
 GAP = 5  # pixels between them
 
-Record = dict[str, object]
+Record = dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -77,7 +78,7 @@ def splits(count: int, seed: int) -> dict[str, Drawn]:
 @functools.cache
 def _parts() -> list[tuple[list[str], np.ndarray]]:
     """Formulas and their pictures, black on white."""
-    parts = []
+    parts: list[tuple[list[str], np.ndarray]] = []
     index = 0
     while len(parts) < NUM_PARTS:
         tokens = grammar.generate(0, index)
