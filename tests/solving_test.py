@@ -114,6 +114,7 @@ def test_the_latex_that_sympy_prints_is_read_back(seed):
         (r"\psi(x) \psi(y)", "undefined function"),
         (r"y'' + y = 0", "prime"),
         (r"f^{(n)}", "undefined function"),
+        (r"P_{1}^{(2)}", "undefined function"),
         (r"\frac{dy}{dx} = y", "undefined function of x"),
         (r"\dot{x} = 1", "function of time"),
         (r"\sum_{i=1}^{n} a_{i}", "undefined sequence"),
@@ -251,6 +252,7 @@ def test_expressions_are_simplified():
 
 def test_what_was_assumed_is_noted():
     assert "e is read as Euler's number" in _found("e^{x}")["note"]
+    assert any("differential" in note for note in _found(r"a x + d y = 1")["note"])
     assert any("constant" in note for note in _found(r"\int x dx")["note"])
     assert "it diverges" in _found(r"\sum_{n=1}^{\infty}\frac{1}{n}")["note"]
     assert any("real" in note for note in _found("x < 3")["note"])

@@ -221,12 +221,12 @@ class _Parser:
                 self._position += 1
                 integral.variables.append(self._symbol(self._next()))
                 return True
+        self._notes["d is read as a variable, not as a differential"] = None
         return False
 
     # Factors.
 
     def _factor(self) -> sympy.Basic:
-        start = self._position
         factor = self._atom()
         while True:
             token = self._peek()
@@ -237,11 +237,11 @@ class _Parser:
                 else:
                     factor = sympy.factorial(scalar(factor), **UNEVALUATED)
             elif token == "^":
-                factor = self._power(factor, self._position - start == 1)
+                factor = self._power(factor)
             else:
                 return factor
 
-    def _power(self, base: sympy.Basic, is_letter: bool) -> sympy.Basic:
+    def _power(self, base: sympy.Basic) -> sympy.Basic:
         self._position += 1
         content = self._tokens[self._position + 1 : end_of_group(self._tokens, self._position) - 1]
         if content and set(content) == {"\\prime"}:
@@ -251,7 +251,7 @@ class _Parser:
             return sympy.Mul(
                 scalar(base), sympy.pi, sympy.Pow(180, -1, **UNEVALUATED), **UNEVALUATED
             )
-        if is_letter and base is not sympy.E and isinstance(base, sympy.Symbol):
+        if isinstance(base, sympy.Symbol):
             indices = len(content) > 1 and INDEX_LETTERS.issuperset(content)
             if indices or tuple(content) in LONE_INDICES:
                 raise NotComputableError(
