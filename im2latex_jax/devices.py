@@ -108,6 +108,9 @@ class Layout:
         return jax.ShapeDtypeStruct(shape.shape, shape.dtype, sharding=sharding)
 
 
+ONE_DEVICE = Layout()
+
+
 def split_spec(shape: tuple[int, ...], parts: int) -> P:
     """Splits the longest dimension that divides by `parts`; none of a small array."""
     divisible = [dimension for dimension, size in enumerate(shape) if size % parts == 0]
@@ -140,7 +143,7 @@ def make_layout(fsdp: int = 1) -> Layout:
             "start each with the same number"
         )
     if len(devices) == 1:
-        return Layout()
+        return ONE_DEVICE
     return Layout(Mesh(np.reshape(devices, (-1, fsdp)), AXES))
 
 

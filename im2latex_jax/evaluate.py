@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import jax
 import numpy as np
 
-from im2latex_jax import compilation, decoding, input_pipeline, metrics, train_state
+from im2latex_jax import compilation, decoding, devices, input_pipeline, metrics, train_state
 from im2latex_jax.examples import Examples
 from im2latex_jax.latex.vocabulary import PAD
 from im2latex_jax.model.im2latex import Im2Latex
@@ -45,18 +45,25 @@ class Evaluation:
         return {**dataclasses.asdict(self.metrics), "loss": self.loss}
 
 
-def make_eval_step(model: Im2Latex):
-    """The jitted step: (params, batch) to (loss of all tokens, their number, ids, log-probs)."""
+def make_eval_step(model: Im2Latex, layout: devices.Layout = devices.ONE_DEVICE):
+    """The jitted step: (params, batch) to what `evaluate` needs, whole on every device.
+
+    That is the loss of all tokens, their number, the decoded tokens [B, T], their log-probability
+    [B], and the batch's ids [B].
+    """
 
     @compilation.jit
     def eval_step(params, batch):
+        params = layout.whole(params)
         inputs, targets = batch["tokens"][:, :-1], batch["tokens"][:, 1:]
         logits, _ = model.apply({"params": params}, batch["images"], batch["sizes"], inputs)
         loss = train_state.token_loss(logits, targets).sum()
         decoded, log_probs = decoding.greedy(
             model, params, batch["images"], batch["sizes"], targets.shape[1] + EXTRA_STEPS
         )
-        return loss, (targets != PAD).sum(), decoded, log_probs.sum(axis=1)
+        return layout.whole(
+            (loss, (targets != PAD).sum(), decoded, log_probs.sum(axis=1), batch["ids"])
+        )
 
     return eval_step
 
@@ -68,23 +75,33 @@ def evaluate(
     buckets: Sequence[input_pipeline.Bucket],
     batch_size: int,
     limit: int | None = None,
+    layout: devices.Layout = devices.ONE_DEVICE,
 ) -> Evaluation:
-    """Evaluates a split, or `limit` examples spread over it, with a step of `make_eval_step`."""
+    """Evaluates a split, or `limit` examples spread over it, with a step of `make_eval_step`.
+
+    Of several processes each loads its rows of a batch, and all get the same evaluation. The batch
+    size is rounded up to a multiple of the devices.
+    """
     assignment = examples.assign(buckets)
     kept = np.flatnonzero(assignment >= 0)
     if limit is not None and len(kept) > limit:
         chosen = kept[np.linspace(0, len(kept) - 1, limit).astype(int)]
         assignment = np.where(np.isin(np.arange(len(assignment)), chosen), assignment, -1)
-    plan = input_pipeline.EvaluationPlan(buckets, assignment, batch_size)
+    plan = input_pipeline.EvaluationPlan(buckets, assignment, layout.round_up(batch_size))
+    source = input_pipeline.BatchSource(
+        plan, examples.load, host=jax.process_index(), num_hosts=jax.process_count()
+    )
     loss, count = 0.0, 0
     ids: list[int] = []
     predictions: list[list[str]] = []
     log_probs: list[float] = []
-    for batch in input_pipeline.batches(input_pipeline.BatchSource(plan, examples.load)):
-        batch_loss, batch_count, decoded, row_log_probs = jax.device_get(eval_step(params, batch))
+    for batch in input_pipeline.batches(source):
+        batch_loss, batch_count, decoded, row_log_probs, batch_ids = jax.device_get(
+            eval_step(params, layout.put_batch(batch))
+        )
         loss += float(batch_loss)
         count += int(batch_count)
-        for number, row, log_prob in zip(batch["ids"], decoded, row_log_probs, strict=True):
+        for number, row, log_prob in zip(batch_ids, decoded, row_log_probs, strict=True):
             if number >= 0:
                 ids.append(int(number))
                 predictions.append(examples.vocabulary.decode(row))

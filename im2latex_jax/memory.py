@@ -1,6 +1,7 @@
 """Whether a training step fits into the device's memory: told before a run starts."""
 
 import dataclasses
+import math
 import os
 import pathlib
 from typing import Any
@@ -15,7 +16,7 @@ _GIB = 2**30
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
-    """What a training step needs, in bytes.
+    """What a training step needs, in bytes on each device.
 
     Attributes:
       state: parameters, their average, and the optimizer's moments.
@@ -32,8 +33,15 @@ class Estimate:
 
 
 def size(tree: Any) -> int:
-    """Bytes of a tree of arrays or of their shapes."""
-    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
+    """Bytes on one device of a tree of arrays or of their shapes."""
+    return sum(
+        math.prod(_shape_on_a_device(leaf)) * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree)
+    )
+
+
+def _shape_on_a_device(leaf: Any) -> tuple[int, ...]:
+    sharding = getattr(leaf, "sharding", None)
+    return leaf.shape if sharding is None else sharding.shard_shape(leaf.shape)
 
 
 def estimate(state: Any, program: jax.stages.Compiled | None = None) -> Estimate:
@@ -58,7 +66,10 @@ def available() -> int | None:
     stats = jax.local_devices()[0].memory_stats()
     if stats and "bytes_limit" in stats:
         return stats["bytes_limit"]
-    return _host_memory() if jax.default_backend() == "cpu" else None
+    if jax.default_backend() != "cpu":
+        return None
+    memory = _host_memory()
+    return None if memory is None else memory // jax.local_device_count()
 
 
 def _host_memory() -> int | None:
@@ -89,9 +100,10 @@ def check(needed: Estimate, bucket: Bucket, batch_size: int) -> None:
         )
     else:
         advice = "lower --config.model.hidden, features, blocks or attention"
+    among = f" among {jax.device_count()} devices" if jax.device_count() > 1 else ""
     raise Im2latexError(
         f"a training step needs about {needed.total / _GIB:.2f} GiB (parameters and optimizer "
         f"{needed.state / _GIB:.2f}, the rest for {batch_size} pictures of {bucket.height}x"
-        f"{bucket.width} pixels and {bucket.length} steps), and the device has "
+        f"{bucket.width} pixels and {bucket.length} steps{among}), and the device has "
         f"{limit / _GIB:.2f} GiB: {advice}"
     )

@@ -28,9 +28,25 @@ FREE_KEYS = (
     "num_samples",
     "dataset.data_dir",
     "dataset.on_corrupt",
+    "fsdp",
+    "distributed.enabled",
+    "distributed.coordinator",
+    "distributed.num_processes",
+    "distributed.process_id",
+    "distributed.timeout",
 )
 # What runs had that began before there was such a key.
-ADDED_KEYS = {"deterministic": False}
+ADDED_KEYS = {
+    "deterministic": False,
+    "fsdp": 1,
+    "distributed": {
+        "enabled": False,
+        "coordinator": "",
+        "num_processes": 0,
+        "process_id": -1,
+        "timeout": 300,
+    },
+}
 
 PACKAGES = (
     *("jax", "jaxlib", "jax-cuda12-plugin", "jax-cuda13-plugin", "flax", "optax"),
@@ -51,7 +67,7 @@ def check(config: ConfigDict, workdir: pathlib.Path) -> None:
                 f"{workdir} holds checkpoints but no {CONFIG}: use another --workdir"
             )
         return
-    saved = {**ADDED_KEYS, **_flat(read(workdir, CONFIG))}
+    saved = {**_flat(ADDED_KEYS), **_flat(read(workdir, CONFIG))}
     mine = _flat(json.loads(config.to_json()))
     for key in sorted((saved.keys() | mine.keys()) - set(FREE_KEYS)):
         if saved.get(key) != mine.get(key):

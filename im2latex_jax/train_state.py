@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from im2latex_jax import compilation
+from im2latex_jax import compilation, devices
 from im2latex_jax.latex.vocabulary import PAD
 from im2latex_jax.model.im2latex import Im2Latex, initialize
 
@@ -82,11 +82,13 @@ def make_train_step(
     label_smoothing: float = 0.0,
     counting_weight: float = 0.0,
     ema_decay: float = 0.0,
+    layout: devices.Layout = devices.ONE_DEVICE,
 ):
     """The jitted step: (state, batch) to (state, {loss, accuracy, gradient_norm}), state donated.
 
     The loss is the mean over the batch's tokens that are not padding, of the cross-entropy and of
-    `counting_weight` times the counting loss; what is logged as "loss" is the cross-entropy.
+    `counting_weight` times the counting loss; what is logged as "loss" is the cross-entropy. On
+    several devices the state keeps its place in `layout`, and the batch is the whole one.
     """
 
     def loss_fn(params, batch, key):
@@ -112,8 +114,9 @@ def make_train_step(
     def train_step(state: TrainState, batch) -> tuple[TrainState, dict[str, jax.Array]]:
         key = jax.random.fold_in(state.key, state.step)
         (_, (loss, accuracy)), gradients = jax.value_and_grad(loss_fn, has_aux=True)(
-            state.params, batch, key
+            layout.whole(state.params), batch, key
         )
+        gradients = layout.split(gradients)
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         average = state.average
@@ -129,6 +132,6 @@ def make_train_step(
         state = state.replace(
             step=state.step + 1, params=params, opt_state=opt_state, average=average
         )
-        return state, metrics
+        return layout.split(state), layout.whole(metrics)
 
     return train_step

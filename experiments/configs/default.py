@@ -9,6 +9,15 @@ def get_config() -> ConfigDict:
     config.seed = 0
     config.deterministic = False  # the same bytes from a GPU too, at some cost in speed
 
+    # All devices share the work; see im2latex_jax.devices and im2latex_jax.processes.
+    config.fsdp = 1  # devices that large parameters are split over; 1: each has them all
+    config.distributed = ConfigDict()
+    config.distributed.enabled = False  # several processes train as one
+    config.distributed.coordinator = ""  # host:port of process 0; "": Slurm, a TPU pod ... tell
+    config.distributed.num_processes = 0  # goes with coordinator, as does
+    config.distributed.process_id = -1  # from 0
+    config.distributed.timeout = 300  # seconds to wait for all to come
+
     config.dataset = ConfigDict()
     config.dataset.name = "synthetic"
     config.dataset.data_dir = ""  # where data sets are kept; "": the user's cache folder
