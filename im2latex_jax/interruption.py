@@ -2,7 +2,7 @@
 
 import contextlib
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 
 class Interrupted(KeyboardInterrupt):
@@ -22,6 +22,16 @@ class Signals:
     def __init__(self) -> None:
         self.received = False
         self._deferred = False
+        self._vote: Callable[[bool], bool] | None = None
+
+    def share(self, vote: Callable[[bool], bool]) -> None:
+        """Has several processes stop at the same `check`.
+
+        Args:
+          vote: called at each `check` with whether a signal has come here; says the same to all
+            processes, and True some calls after one of them has.
+        """
+        self._vote = vote
 
     def note(self, _number: int, _frame: object) -> None:
         """The signals' handler."""
@@ -29,12 +39,20 @@ class Signals:
             raise KeyboardInterrupt
         self.received = True
         if not self._deferred:
-            self.check()
+            self._stop()
 
     def check(self) -> None:
-        """Raises `Interrupted` if a signal has come."""
-        if self.received:
-            raise Interrupted("stopped; the same command goes on from here")
+        """Raises `Interrupted` if a signal has come; if shared, all processes call it alike."""
+        if self.received if self._vote is None else self._vote(self.received):
+            self._stop()
+
+    def poll(self) -> None:
+        """`check` for moments that differ from process to process: if shared, it does nothing."""
+        if self._vote is None:
+            self.check()
+
+    def _stop(self) -> None:
+        raise Interrupted("stopped; the same command goes on from here")
 
     @contextlib.contextmanager
     def deferred(self) -> Iterator[None]:

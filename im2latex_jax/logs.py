@@ -119,13 +119,40 @@ class Logs:
           losses: of the steps up to it that no earlier line has; written without rounding.
           parameters: their fingerprint after the step.
         """
-        line = {"step": step, "losses": [float(x).hex() for x in losses], "parameters": parameters}
+        line = exact_line(step, losses, parameters)
         self._exact.write(line)
         return line
 
     def say(self, text: str) -> None:
         """Prints a line without breaking the progress bar."""
         tqdm.tqdm.write(text, file=sys.stderr)
+
+
+class NoLogs:
+    """What all but the first of a run's processes have instead of `Logs`: writes nothing."""
+
+    def __enter__(self) -> "NoLogs":
+        return self
+
+    def __exit__(self, *_) -> None:
+        pass
+
+    def step(self, step: int) -> None:
+        pass
+
+    def write(self, step: int, kind: str, figures: dict[str, float]) -> None:
+        pass
+
+    def write_exact(self, step: int, losses: Sequence[float], parameters: str) -> dict:
+        return exact_line(step, losses, parameters)
+
+    def say(self, text: str) -> None:
+        pass
+
+
+def exact_line(step: int, losses: Sequence[float], parameters: str) -> dict:
+    """A line of exact.jsonl: see `Logs.write_exact`."""
+    return {"step": step, "losses": [float(x).hex() for x in losses], "parameters": parameters}
 
 
 def read(path: pathlib.Path) -> list[dict]:
