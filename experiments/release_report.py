@@ -22,7 +22,7 @@ import pathlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from absl import app, flags
+from absl import app, flags, logging
 
 from experiments import browser_pictures
 from im2latex_jax.datasets.im2latex_100k import release
@@ -128,9 +128,13 @@ def textbook_plans(packages: dict[str, str | None]) -> Iterator[Plan]:
 
 
 def original_pages(folder: pathlib.Path, split: str) -> EvaluationSet:
-    """The pages of one split of a release."""
+    """The pages of one split of a release; those of empty formulas are left out."""
     entries = release.read(release.find(folder))[split]
-    return EvaluationSet([Case(e.name, e.image, normal_tokens(e.formula)) for e in entries])
+    cases = [Case(e.name, e.image, normal_tokens(e.formula)) for e in entries]
+    return EvaluationSet(
+        [case for case in cases if case.truth],
+        [f"{case.name}: the formula is empty" for case in cases if not case.truth],
+    )
 
 
 def drawn_in_style(lines: pathlib.Path, count: int, style: RenderStyle) -> EvaluationSet:
@@ -209,7 +213,7 @@ def line(name: str, figures: dict) -> str:
     drawn = figures["pictures"]
     same = "" if drawn is None else f"  picture match {drawn['near_match']:.3f}"
     return (
-        f"{name:<28}{figures['num_examples']:>6}  BLEU {figures['bleu']:6.2f}  "
+        f"{name:<30}{figures['num_examples']:>6}  BLEU {figures['bleu']:6.2f}  "
         f"exact {figures['exact_match']:.3f}  canonical {figures['canonical_exact_match']:.3f}"
         f"{same}  distance {figures['token_edit_distance']:.2f}"
     )
@@ -218,6 +222,7 @@ def line(name: str, figures: dict) -> str:
 def main(argv: Sequence[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"unexpected argument {argv[1]!r}")
+    logging.set_verbosity(logging.ERROR)  # JAX tells of devices that are not there
     from im2latex_jax import compilation
     from im2latex_jax.recognizer import Recognizer
 

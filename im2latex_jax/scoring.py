@@ -126,9 +126,9 @@ def _draw(examples: Sequence[Scored], jobs: int | None) -> list[Scored]:
     """The examples with their drawings, and those compared."""
     texts = [(" ".join(e.prediction), " ".join(e.case.truth)) for e in examples]
     drawn = picture_metrics.draw([text for pair in texts for text in pair if text], jobs)
-    nothing = Rendered(-1, None, "nothing was read")
+    nothing = Rendered(-1, None, "there is no formula")
     return [
-        _compared(example, drawn.get(prediction, nothing), drawn[truth])
+        _compared(example, drawn.get(prediction, nothing), drawn.get(truth, nothing))
         for example, (prediction, truth) in zip(examples, texts, strict=True)
     ]
 

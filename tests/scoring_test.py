@@ -87,6 +87,13 @@ def test_figures_are_json_and_a_table():
     assert "1 to 20" in table and "same_picture" not in table.split("length")[0]
 
 
+def test_a_truth_without_tokens_is_no_picture(monkeypatch):
+    monkeypatch.setattr(picture_metrics, "draw", lambda formulas, jobs: {})
+    case, answer = Case("a", b"", []), Recognition()
+    figures = scoring.score([case], [answer]).figures
+    assert figures["exact_match"] == 1 and figures["pictures"]["num_examples"] == 0
+
+
 def test_nothing_read_is_wrong_and_counts():
     case = Case("a", b"", ["x"])
     figures = scoring.score([case], [Recognition(error="broken")], pictures=False).figures

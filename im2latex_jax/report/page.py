@@ -340,12 +340,12 @@ def _card(section: Section, example: Scored, groups: Sequence[str], span: str) -
     badges = [f'<span class="badge {badge}">{badge}</span>']
     if not right and example.picture is not None and example.picture.near:
         badges.append('<span class="badge same">same picture</span>')
-    facts = f"{len(truth)} tokens · confidence {example.answer.confidence:.0%}"
+    facts = f"{section.name} · {len(truth)} tokens · confidence {example.answer.confidence:.0%}"
     return (
         f'<article class="card" data-result="{badge}" data-groups="{"|".join(groups)}" '
         f'data-length="{span}" data-section="{html.escape(section.name)}" '
         f'data-text="{html.escape(text)}"><header>{"".join(badges)}'
-        f"<b>{html.escape(pathlib.PurePath(example.case.name).name)}</b><span>{facts}</span>"
+        f"<b>{html.escape(pathlib.PurePath(example.case.name).name)}</b><span>{html.escape(facts)}</span>"
         f"</header>{_pictures(example)}"
         f'<p class="latex">{differences.latex(truth, read)}</p></article>'
     )
