@@ -38,6 +38,16 @@ def test_a_taller_picture_is_moved_onto_the_other():
     assert _colours(shown[2:]) == {PAPER, BOTH}
 
 
+def test_what_is_the_same_meets_though_the_rest_is_darker_elsewhere():
+    sign = _ink(["#.#", ".#.", "#.#"])
+    blank, block, no_block = _ink(["..."] * 3), _ink(["##"] * 3), _ink([".."] * 3)
+    # The truth has a block above the sign's line, the prediction one below.
+    truth = np.block([[blank, block], [sign, no_block]])
+    prediction = np.block([[sign, no_block], [blank, block]])
+    shown = differences.picture(truth, prediction)
+    assert _colours(shown[:, :3]) == {PAPER, BOTH}
+
+
 def test_latex_is_marked_and_escaped():
     assert differences.latex(["x", "<", "2"], ["x", ">", "2", "y"]) == (
         "x <del>&lt;</del> <ins>&gt;</ins> 2 <ins>y</ins>"

@@ -1,5 +1,6 @@
 """What differs between a formula and what was read, as a picture in colour and as marked LaTeX."""
 
+import collections
 import html
 from collections.abc import Sequence
 
@@ -13,6 +14,7 @@ PAPER, BOTH, ONLY_TRUTH, ONLY_PREDICTION = (
     (225, 80, 20),
 )
 _DARK = 128
+_SHIFTS = 16  # heights tried at which two pictures may be on one line
 
 
 def picture(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
@@ -39,10 +41,15 @@ def picture(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
 
 
 def _on_one_line(prediction: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Columns [width, height] of ink, moved up or down so that rows of like darkness meet."""
+    """Columns [width, height] of ink, moved up or down so that as many as can be are the same."""
     darkness = [picture.sum(axis=1).astype(float) for picture in (prediction, truth)]
-    likeness = np.correlate(darkness[0], darkness[1], "full")
-    shift = int(likeness.argmax()) - (len(truth) - 1)  # rows that the truth must go down
+    # Rows that the truth must go down: those for which the rows' darkness is most alike.
+    shifts = np.argsort(-np.correlate(darkness[0], darkness[1], "full"))[:_SHIFTS] - len(truth) + 1
+    candidates = [_moved(prediction, truth, int(shift)) for shift in shifts]
+    return max(candidates, key=lambda pair: _num_common(*pair))
+
+
+def _moved(prediction: np.ndarray, truth: np.ndarray, shift: int) -> tuple[np.ndarray, np.ndarray]:
     above = max(-shift, 0), max(shift, 0)
     height = max(above[0] + len(prediction), above[1] + len(truth))
     placed = [
@@ -50,6 +57,15 @@ def _on_one_line(prediction: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray,
         for picture, top in zip((prediction, truth), above, strict=True)
     ]
     return placed[0], placed[1]
+
+
+def _num_common(mine: np.ndarray, theirs: np.ndarray) -> int:
+    """How many columns with ink both have, wherever they stand."""
+    counts = [
+        collections.Counter(column.tobytes() for column in columns if column.any())
+        for columns in (mine, theirs)
+    ]
+    return (counts[0] & counts[1]).total()
 
 
 def _widened(columns: np.ndarray, width: int) -> np.ndarray:
