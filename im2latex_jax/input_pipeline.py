@@ -53,6 +53,9 @@ class Sizes:
         return np.stack([self.heights, self.widths, self.lengths], axis=1)
 
 
+_MAX_SHAPES = 1000  # that planning starts with; it takes seconds then
+
+
 def _cost(shapes: np.ndarray) -> np.ndarray:
     """Work of one example in a bucket, in arbitrary units: shapes [..., 3] to [...].
 
@@ -69,23 +72,36 @@ def plan_buckets(
 ) -> list[Bucket]:
     """At most `count` buckets that hold all examples with little padding.
 
-    Every example starts in the smallest bucket whose sides are multiples of `multiples`; the two
-    buckets whose union costs least are then merged until `count` are left.
+    Every example starts in the smallest bucket whose sides are multiples of `multiples` (doubled
+    until there are at most `_MAX_SHAPES` of these); the two buckets whose union costs least are
+    then merged until `count` are left.
     """
     grid = np.asarray(multiples)
-    shapes, counts = np.unique(
-        np.ceil(sizes.stack() / grid).astype(int) * grid, axis=0, return_counts=True
-    )
-    while len(shapes) > count:
-        union = np.maximum(shapes[:, None], shapes[None])
+    while True:
+        shapes, counts = np.unique(
+            np.ceil(sizes.stack() / grid).astype(int) * grid, axis=0, return_counts=True
+        )
+        if len(shapes) <= max(count, _MAX_SHAPES):
+            break
+        grid = grid * 2
+
+    def growth(of: np.ndarray) -> np.ndarray:
+        """What it costs to merge the buckets `of` with each other bucket: [len(of), N]."""
+        union = np.maximum(shapes[of, None], shapes[None])
         alone = counts * _cost(shapes)
-        growth = (counts[:, None] + counts[None]) * _cost(union)
-        growth -= alone[:, None] + alone[None]
-        np.fill_diagonal(growth, np.inf)
-        first, second = np.unravel_index(np.argmin(growth), growth.shape)
-        shapes[first] = union[first, second]
-        counts[first] += counts[second]
-        shapes, counts = np.delete(shapes, second, 0), np.delete(counts, second)
+        cost = (counts[of, None] + counts[None]) * _cost(union) - alone[of, None] - alone[None]
+        cost[np.arange(len(of)), of] = np.inf
+        return cost
+
+    costs = growth(np.arange(len(shapes)))
+    while len(shapes) > count:
+        kept, gone = np.unravel_index(np.argmin(costs), costs.shape)
+        shapes[kept] = np.maximum(shapes[kept], shapes[gone])
+        counts[kept] += counts[gone]
+        shapes, counts = np.delete(shapes, gone, 0), np.delete(counts, gone)
+        costs = np.delete(np.delete(costs, gone, 0), gone, 1)
+        kept -= kept > gone
+        costs[kept] = costs[:, kept] = growth(np.asarray([kept]))[0]
     return sorted(Bucket(*map(int, shape)) for shape in np.unique(shapes, axis=0))
 
 
