@@ -211,7 +211,7 @@ def can_draw() -> bool:
 def line(name: str, figures: dict) -> str:
     """The figures of one set in a line."""
     drawn = figures["pictures"]
-    same = "" if drawn is None else f"  picture match {drawn['near_match']:.3f}"
+    same = "" if drawn is None else f"  same picture {drawn['exact_match']:.3f}"
     return (
         f"{name:<30}{figures['num_examples']:>6}  BLEU {figures['bleu']:6.2f}  "
         f"exact {figures['exact_match']:.3f}  canonical {figures['canonical_exact_match']:.3f}"

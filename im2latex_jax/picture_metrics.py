@@ -7,7 +7,8 @@ black and white pixels. Two formulas that look the same are then equal however t
 Deng et al. call two pictures equal within a tolerance: columns that differ in under five pixels are
 the same, and runs of fewer than five other columns are overlooked. `near_match` does so too; their
 program also overlooks any run of columns that only the prediction has, which this one does not.
-`exact_match` overlooks nothing.
+The tolerance can overlook a small letter that is taken for another (an index i for t), so that
+`near_match` is there to stand beside published figures; `exact_match` overlooks nothing.
 """
 
 import dataclasses

@@ -134,7 +134,7 @@ def _tiles(figures: dict[str, Any]) -> Iterable[str]:
     ]
     if (drawn := figures["pictures"]) is not None:
         for label, name in (
-            ("picture match", "near_match"),
+            ("same picture, every pixel", "exact_match"),
             ("picture edit score", "edit_distance_score"),
             ("compile", "compile_rate"),
         ):
@@ -155,7 +155,7 @@ def _tiles(figures: dict[str, Any]) -> Iterable[str]:
 def _sets(sections: Sequence[Section], skipped: Mapping[str, str]) -> str:
     head = (
         "<tr><th>Set</th><th>Pictures</th><th>BLEU</th><th>Every token right</th><th>Right in "
-        "canonical form</th><th>Picture match</th><th>Picture edit score</th><th>Wrong tokens a "
+        "canonical form</th><th>Same picture</th><th>Picture edit score</th><th>Wrong tokens a "
         "formula</th></tr>"
     )
     rows = []
@@ -173,7 +173,7 @@ def _sets(sections: Sequence[Section], skipped: Mapping[str, str]) -> str:
             ),
             *(
                 "" if drawn is None else _cell(drawn[name], intervals["pictures"][name], _percent)
-                for name in ("near_match", "edit_distance_score")
+                for name in ("exact_match", "edit_distance_score")
             ),
             _cell(figures["token_edit_distance"], intervals["token_edit_distance"], _plain),
         ]
@@ -199,11 +199,14 @@ def _field(section: Section) -> Iterable[str]:
     figures = section.scores.figures
     drawn = figures["pictures"] or {}
     shares = [drawn.get(name) for name in ("edit_distance_score", "near_match")]
+    other = f"mean token distance {figures['token_edit_distance']:.2f}"
+    if drawn:
+        other += f"; pictures equal in every pixel {100 * drawn['exact_match']:.2f}"
     yield _field_row(
         "This model",
         f"{section.name}, {figures['num_examples']:,} pictures",
         [figures["bleu"], *(None if s is None else 100 * s for s in shares)],
-        f"mean token distance {figures['token_edit_distance']:.2f}",
+        other,
         ' class="ours"',
     )
     for row in published.TABLE:
@@ -241,7 +244,7 @@ def _charts(figures: dict[str, Any]) -> Iterable[str]:
         series("right in canonical form", "canonical", "exact_match", 100),
     ]
     if figures["pictures"] is not None:
-        right.append(series("picture match", "pictures", "near_match", 100))
+        right.append(series("same picture", "pictures", "exact_match", 100))
     yield _chart("Right, by the formula's length in tokens", charts.lines(spans, right, 100, "%"))
     bleu = [
         series("normal form", None, "bleu", 1),
@@ -338,7 +341,7 @@ def _card(section: Section, example: Scored, groups: Sequence[str], span: str) -
     text = f"{example.case.name} {lexer.detokenize(truth)} {lexer.detokenize(read)}".lower()
     badge = "right" if right else "wrong"
     badges = [f'<span class="badge {badge}">{badge}</span>']
-    if not right and example.picture is not None and example.picture.near:
+    if not right and example.picture is not None and example.picture.exact_without_space:
         badges.append('<span class="badge same">same picture</span>')
     facts = f"{section.name} · {len(truth)} tokens · confidence {example.answer.confidence:.0%}"
     return (
