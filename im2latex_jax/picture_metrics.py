@@ -80,8 +80,10 @@ def compare(prediction: np.ndarray | None, truth: np.ndarray) -> PictureScore:
     from rapidfuzz.distance import Levenshtein
 
     mine, theirs = _columns(prediction, truth)
-    ids, places = np.unique(np.concatenate([mine, theirs]), axis=0, return_inverse=True)
-    sequences = np.split(places.ravel(), [len(mine)])
+    both = np.concatenate([mine, theirs])
+    numbers, first = number_columns(both)
+    ids = both[first]
+    sequences = np.split(numbers, [len(mine)])
     distance = Levenshtein.distance(*(sequence.tolist() for sequence in sequences))
     inked: np.ndarray = np.any(ids, axis=1)
     written = [sequence[inked[sequence]] for sequence in sequences]
@@ -107,6 +109,18 @@ def _columns(*pictures: np.ndarray) -> list[np.ndarray]:
     ]
 
 
+def number_columns(columns: np.ndarray) -> tuple[np.ndarray, list[int]]:
+    """A number for each of [columns, height], equal ones have the same; and the first of each."""
+    numbers: dict[bytes, int] = {}
+    first: list[int] = []
+    found = np.empty(len(columns), int)
+    for place, packed in enumerate(np.packbits(columns, axis=1)):
+        found[place] = numbers.setdefault(packed.tobytes(), len(numbers))
+        if found[place] == len(first):
+            first.append(place)
+    return found, first
+
+
 def _classes(columns: np.ndarray) -> np.ndarray:
     """A number for each of [columns, height]: that of the first before it that is nearly equal."""
     ones = columns.astype(np.float32)
@@ -114,7 +128,7 @@ def _classes(columns: np.ndarray) -> np.ndarray:
     counts = ones.sum(axis=1)
     near = counts[:, None] + counts[None] - 2 * overlap < _TOLERANCE
     classes = np.arange(len(columns))
-    for number in range(len(columns)):
+    for number in np.flatnonzero(near.sum(axis=1) > 1):
         if classes[number] == number:
             later = near[number] & (classes == np.arange(len(columns)))
             later[: number + 1] = False

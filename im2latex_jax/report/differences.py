@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from im2latex_jax import picture_metrics
+
 # Red, green and blue. Told apart also by those who see few colours, and in grey.
 PAPER, BOTH, ONLY_TRUTH, ONLY_PREDICTION = (
     (255, 255, 255),
@@ -29,8 +31,8 @@ def picture(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     from rapidfuzz.distance import Levenshtein
 
     mine, theirs = _on_one_line(prediction <= _DARK, truth <= _DARK)
-    _, places = np.unique(np.concatenate([theirs, mine]), axis=0, return_inverse=True)
-    truth_ids, prediction_ids = np.split(places.ravel(), [len(theirs)])
+    numbers, _ = picture_metrics.number_columns(np.concatenate([theirs, mine]))
+    truth_ids, prediction_ids = np.split(numbers, [len(theirs)])
     parts = []
     for run in Levenshtein.opcodes(truth_ids.tolist(), prediction_ids.tolist()):
         true = theirs[run.src_start : run.src_end]
