@@ -5,7 +5,6 @@ Trains (or resumes) and evaluates in DIR. Kept short on purpose: what it does is
 """
 
 import json
-import os
 import pathlib
 import sys
 
@@ -34,7 +33,7 @@ def parse(argv: list[str]) -> list[str]:
 
 def main(_: list[str]) -> None:
     logging.set_verbosity(logging.ERROR)
-    from im2latex_jax import compilation, train
+    from im2latex_jax import compilation, programs, train
     from im2latex_jax.errors import Im2latexError
 
     compilation.enable_cache()
@@ -44,9 +43,8 @@ def main(_: list[str]) -> None:
         result = train.run(flags.FLAGS.config, pathlib.Path(flags.FLAGS.workdir))
     except Im2latexError as error:
         sys.exit(f"error: {error}")
-    except train.Interrupted as stopped:
-        print(stopped, file=sys.stderr, flush=True)
-        os._exit(130)  # a compilation may still be under way in a thread, and would be waited for
+    except KeyboardInterrupt as stopped:  # by train.Interrupted, or by a second signal
+        programs.leave(130, str(stopped) or "stopped at once")
     print(json.dumps(result, indent=2))
 
 

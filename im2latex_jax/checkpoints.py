@@ -1,6 +1,8 @@
 """Checkpoints (orbax): the newest few and the best by validation BLEU, in DIR/checkpoints."""
 
 import dataclasses
+import json
+import os
 import pathlib
 from typing import Any
 
@@ -37,6 +39,7 @@ class Checkpoints:
 
     def __init__(self, folder: pathlib.Path, keep: int = 2):
         """Opens or makes `folder`; the newest `keep` and the best checkpoint are kept."""
+        self._remarks = _set_aside_unlistable(folder)
         policy = checkpoint_managers.AnyPreservationPolicy(
             [
                 checkpoint_managers.LatestN(keep),
@@ -121,8 +124,11 @@ class Checkpoints:
             saved = dict(restored.progress)
             fingerprint = saved.pop("fingerprint", None)  # older checkpoints have none
             progress = Progress(**saved)
-        except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-            reason = next(iter(str(error).strip().splitlines()), repr(error))
+        except Exception as error:  # orbax raises plain Exceptions, among others
+            cause: BaseException = error
+            while cause.__cause__ is not None:
+                cause = cause.__cause__
+            reason = next(iter(str(cause).strip().splitlines()), repr(cause))
             raise self._error(step, reason) from error
         if fingerprint not in (None, fingerprints.of_tree(restored.state)):
             raise self._error(step, "its bytes are not those that were saved")
@@ -146,8 +152,8 @@ class Checkpoints:
                 continue
             for damaged, _ in failures:
                 self.set_aside(damaged)
-            remark = "".join(f"{error}; " for _, error in failures)
-            return state, progress, remark and f"{remark}going on from step {step}"
+            remarks = [*self._remarks, *(str(error) for _, error in failures)]
+            return state, progress, "; ".join(remarks and [*remarks, f"going on from step {step}"])
         if failures:
             raise CheckpointError(
                 f"{failures[0][1]}: remove {self._manager.directory} to start over, or use another "
@@ -157,13 +163,7 @@ class Checkpoints:
 
     def set_aside(self, step: int) -> None:
         """Takes a damaged checkpoint out of the way, without deleting it."""
-        folder = pathlib.Path(self._manager.directory)
-        target = folder / f"damaged-{step}"
-        number = 1
-        while target.exists():
-            number += 1
-            target = folder / f"damaged-{step}-{number}"
-        (folder / str(step)).rename(target)
+        _set_aside(pathlib.Path(self._manager.directory, str(step)))
         self._manager.reload()
 
     def wait(self) -> None:
@@ -171,5 +171,31 @@ class Checkpoints:
         self._manager.wait_until_finished()
 
     def _error(self, step: int, reason: str) -> CheckpointError:
-        place = self._manager.directory / str(step)
-        return CheckpointError(f"{place}: cannot restore this checkpoint ({reason[:200]})")
+        return CheckpointError(_refusal(self._manager.directory / str(step), reason))
+
+
+def _refusal(checkpoint: os.PathLike, reason: str) -> str:
+    return f"{checkpoint}: cannot restore this checkpoint ({reason[:200]})"
+
+
+def _set_aside(checkpoint: pathlib.Path) -> None:
+    target = checkpoint.with_name(f"damaged-{checkpoint.name}")
+    number = 1
+    while target.exists():
+        number += 1
+        target = checkpoint.with_name(f"damaged-{checkpoint.name}-{number}")
+    checkpoint.rename(target)
+
+
+def _set_aside_unlistable(folder: pathlib.Path) -> list[str]:
+    """Sets aside checkpoints that orbax could not even list; says why of each."""
+    remarks = []
+    for metrics in folder.glob("[0-9]*/metrics"):
+        if not metrics.parent.name.isdigit():
+            continue  # one that was never finished: orbax removes it
+        try:
+            json.loads((metrics / "metrics").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            _set_aside(metrics.parent)
+            remarks.append(_refusal(metrics.parent, f"metrics: {error}"))
+    return remarks

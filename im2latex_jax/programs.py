@@ -1,13 +1,16 @@
 """Jitted functions compiled ahead, shape by shape, without going deaf to signals meanwhile."""
 
+import os
+import sys
 import threading
-from typing import Any
+from typing import Any, NoReturn
 
 import jax
 
 from im2latex_jax.interruption import Signals
 
 _POLL_SECONDS = 0.1
+_THREAD = "compile"
 
 
 class Programs:
@@ -55,7 +58,7 @@ class Programs:
                 failure.append(error)
 
         # A daemon, so that a program that is interrupted does not wait for it at its end.
-        thread = threading.Thread(target=compile_it, name="compile", daemon=True)
+        thread = threading.Thread(target=compile_it, name=_THREAD, daemon=True)
         thread.start()
         while thread.is_alive():
             thread.join(_POLL_SECONDS)
@@ -63,3 +66,11 @@ class Programs:
         if failure:
             raise failure[0]
         return result[0]
+
+
+def leave(status: int, last_words: str) -> NoReturn:
+    """Ends the program, without waiting for what may still be under way in a compiling thread."""
+    print(last_words, file=sys.stderr, flush=True)
+    if any(thread.name == _THREAD for thread in threading.enumerate()):
+        os._exit(status)
+    sys.exit(status)

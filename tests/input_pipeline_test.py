@@ -169,3 +169,28 @@ def test_batches_come_in_order_from_threads():
     ahead = input_pipeline.batches(source, num_threads=4)
     for step, batch in enumerate(itertools.islice(ahead, 10)):
         np.testing.assert_array_equal(batch["ids"], source[step]["ids"])
+
+
+def test_a_filler_takes_the_place_of_a_record_that_is_skipped():
+    def load_most(number, epoch):
+        return None if number % 5 == 0 else load(number, epoch)
+
+    plan = toy_plan()
+    for step in range(len(plan)):
+        batch, whole = BatchSource(plan, load_most)[step], BatchSource(plan, load)[step]
+        damaged = plan[step][1] % 5 == 0
+        np.testing.assert_array_equal(batch["ids"][damaged], -2 - whole["ids"][damaged])
+        assert np.all(batch["tokens"][damaged] == 0)
+        for name in batch:
+            np.testing.assert_array_equal(batch[name][~damaged], whole[name][~damaged])
+
+
+def test_the_largest_bucket_is_the_most_work_and_its_shapes_are_those_of_batches():
+    buckets = [Bucket(8, 64, 4), Bucket(32, 64, 8), Bucket(16, 32, 8)]
+    assert input_pipeline.largest(buckets) == buckets[1]
+    batch = BatchSource(toy_plan(), load)[0]
+    bucket = toy_plan()[0][0]
+    shapes = input_pipeline.batch_shapes(bucket, 8)
+    assert shapes.keys() == batch.keys() - {"ids"}
+    for name, shape in shapes.items():
+        assert (shape.shape, shape.dtype) == (batch[name].shape, batch[name].dtype)

@@ -1,5 +1,10 @@
 """The record of a run, also of one that was cut off."""
 
+import resource
+
+import numpy as np
+import pytest
+
 from im2latex_jax import logs
 
 
@@ -33,3 +38,37 @@ def test_a_missing_record_is_empty(tmp_path):
 def test_figures_are_printed_where_there_is_no_terminal(tmp_path, capsys):
     write(tmp_path, 0, [4])
     assert "step 4/10  train: loss 0.25" in capsys.readouterr().err
+
+
+def test_a_validation_that_comes_again_is_dropped(tmp_path):
+    with logs.Logs(tmp_path, first_step=0, num_steps=10, quiet=True) as log:
+        log.write(4, "train", {"loss": 1.0})
+        log.write(4, "validation", {"loss": 2.0})
+    for evaluated, kinds in ((True, ["train", "validation"]), (False, ["train"])):
+        with logs.Logs(tmp_path, first_step=4, num_steps=10, quiet=True, evaluated=evaluated):
+            pass
+        assert [x["kind"] for x in logs.read(tmp_path / "metrics.jsonl")] == kinds
+
+
+def test_exact_figures_come_back_to_the_last_bit(tmp_path):
+    losses = [np.float32(1) / np.float32(3), np.nextafter(np.float32(1), np.float32(2))]
+    with logs.Logs(tmp_path, first_step=0, num_steps=10, quiet=True) as log:
+        line = log.write_exact(2, losses, "abc")
+    assert logs.read(tmp_path / "exact.jsonl") == [line]
+    assert [np.float32(float.fromhex(x)) for x in line["losses"]] == losses
+    assert (line["step"], line["parameters"]) == (2, "abc")
+
+
+def test_a_full_disk_raises_and_nothing_waits_for_it(tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with logs.Logs(tmp_path, first_step=0, num_steps=10, quiet=True) as log:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (400, limits[1]))
+        try:
+            with pytest.raises(OSError, match="File too large"):
+                for step in range(1, 100):
+                    log.write(step, "train", {"loss": 1.0})
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    steps = [line["step"] for line in logs.read(tmp_path / "metrics.jsonl")]
+    assert steps == list(range(1, len(steps) + 1))
+    assert 0 < len(steps) < 99

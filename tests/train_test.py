@@ -3,60 +3,68 @@
 import json
 import os
 import pathlib
+import resource
+import shutil
 import signal
 import subprocess
 import sys
 
+import damaged_records
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+import tiny_run
 
-from experiments.configs import tiny
-from im2latex_jax import compilation, images, logs, model_files, train
+from im2latex_jax import (
+    evaluate,
+    images,
+    input_pipeline,
+    logs,
+    memory,
+    model_files,
+    train,
+)
+from im2latex_jax.checkpoints import Checkpoints
 from im2latex_jax.errors import Im2latexError
+from im2latex_jax.train_loop import TrainLoop
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
-def config(data_dir, **changes):
-    settings = tiny.get_config()
-    settings.dataset.data_dir = str(data_dir)
-    settings.quiet = True
-    with settings.unlocked():
-        settings.update_from_flattened_dict(changes)
-    return settings
+def before_step(monkeypatch, number, action):
+    """Has `action(loop)` happen before a step (from 1)."""
+    take_step = TrainLoop._take_step
+
+    def acting(self, batch):
+        if self.step + 1 == number:
+            action(self)
+        take_step(self, batch)
+
+    monkeypatch.setattr(TrainLoop, "_take_step", acting)
 
 
-def parameters(workdir):
-    """The bytes of the exported weights."""
-    return (workdir / "model" / "weights.safetensors").read_bytes()
+def stop(*_):
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
-def final_state(workdir, settings):
-    """Every array of the newest checkpoint."""
-    import jax
+def assert_same_end(workdir, finished, settings):
+    """The state at the end, the exported weights and the validations are those of a run alone."""
+    alone, alone_progress = tiny_run.final_state(finished[0], settings)
+    ended, progress = tiny_run.final_state(workdir, settings)
+    for a, b in zip(alone, ended, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert progress.next_batch == alone_progress.next_batch
+    assert progress.examples == alone_progress.examples
+    assert tiny_run.weights(workdir) == tiny_run.weights(finished[0])
+    result = json.loads((workdir / "result.json").read_text())
+    assert result["loss"] == finished[1]["loss"]
 
-    from im2latex_jax.checkpoints import Checkpoints
+    def validations(folder):
+        lines = logs.read(folder / "metrics.jsonl")
+        return [(x["step"], x["loss"]) for x in lines if x["kind"] == "validation"]
 
-    experiment = train.set_up(settings)
-    with Checkpoints(workdir / "checkpoints") as checkpoints:
-        state, progress = checkpoints.restore(experiment.initial_state(), checkpoints.latest)
-    return jax.tree.map(np.asarray, jax.tree.leaves(state)), progress
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("train")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("IM2LATEX_CACHE", str(folder / "cache"))
-        compilation.enable_cache()
-        yield folder
-
-
-@pytest.fixture(scope="module")
-def finished(folder):
-    """A run left alone: its work directory and its result."""
-    workdir = folder / "alone"
-    return workdir, train.run(config(folder / "data"), workdir)
+    assert validations(workdir) == validations(finished[0])
 
 
 def test_a_run_writes_everything_it_promises(finished):
@@ -70,6 +78,7 @@ def test_a_run_writes_everything_it_promises(finished):
     assert result["num_examples"] == 8
     assert result["train"]["num_examples"] == 8
     assert result["train"]["loss"] != result["loss"]
+    assert result["skipped_records"] == 0
     assert 0 < result["loss"] < 10
     assert result["train_seconds"] > 0
     assert result["num_parameters"] > 1000
@@ -81,6 +90,9 @@ def test_a_run_writes_everything_it_promises(finished):
     assert kinds == {"train", "validation"}
     losses = [line["loss"] for line in lines if line["kind"] == "train"]
     assert losses[-1] < losses[0]
+    exact = logs.read(workdir / "exact.jsonl")
+    assert sum(len(line["losses"]) for line in exact) == result["step"] == 12
+    assert len({line["parameters"] for line in exact}) == len(exact)
     assert any((workdir / "tensorboard").iterdir())
     environment = json.loads((workdir / "environment.json").read_text())
     assert environment.keys() >= {"code", "packages", "device", "seed", "data_fingerprint"}
@@ -93,56 +105,150 @@ def test_the_exported_model_is_the_best_one(finished):
     assert model.buckets
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(folder, finished):
-    again = folder / "again"
-    train.run(config(folder / "data"), again)
-    assert parameters(again) == parameters(finished[0])
-    other = folder / "other"
-    train.run(config(folder / "data", seed=1), other)
-    assert parameters(other) != parameters(finished[0])
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(training, finished):
+    again = training / "again"
+    train.run(tiny_run.config(training / "data", num_threads=3, log_every=5), again)
+    assert tiny_run.weights(again) == tiny_run.weights(finished[0])
+    other = training / "other"
+    train.run(tiny_run.config(training / "data", seed=1), other)
+    first, second = (logs.read(x / "exact.jsonl")[0] for x in (other, finished[0]))
+    assert first["losses"][0] != second["losses"][0]
 
 
-@pytest.mark.parametrize("step", [3, 7])
-def test_a_stopped_and_resumed_run_gives_the_bytes_of_one_left_alone(
-    folder, finished, monkeypatch, step
+def test_stopped_early_and_resumed_with_worker_processes_gives_the_same_bytes(
+    training, finished, monkeypatch
 ):
-    """Stopped by a real signal, once before and once after the first evaluation."""
-    workdir = folder / f"stopped-{step}"
-    settings = config(folder / "data")
-    move = logs.Logs.step
+    workdir = training / "stopped-early"
+    with monkeypatch.context() as patch:
+        before_step(patch, 4, stop)
+        with pytest.raises(train.Interrupted, match="stopped at step 3 of 12, everything is saved"):
+            train.run(tiny_run.config(training / "data"), workdir)
+    assert not (workdir / "result.json").exists()
+    settings = tiny_run.config(training / "data", num_workers=2)
+    train.run(settings, workdir)
+    assert_same_end(workdir, finished, settings)
 
-    def stop_at(self, number):
-        move(self, number)
-        if number == step:
-            os.kill(os.getpid(), signal.SIGTERM)
+
+def test_stopped_in_an_evaluation_and_resumed_gives_the_same_bytes(training, finished, monkeypatch):
+    workdir = training / "stopped-evaluating"
+    settings = tiny_run.config(training / "data")
+
+    def interrupted(*arguments):
+        stop()
+        return original(*arguments)
+
+    original = evaluate.evaluate
+    with monkeypatch.context() as patch:
+        patch.setattr(evaluate, "evaluate", interrupted)
+        with pytest.raises(train.Interrupted, match="stopped at step 6 of 12"):
+            train.run(settings, workdir)
+    kinds = [x["kind"] for x in logs.read(workdir / "metrics.jsonl")]
+    assert kinds == ["train"] * len(kinds)
+    train.run(settings, workdir)
+    assert_same_end(workdir, finished, settings)
+
+
+def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(
+    training, finished, monkeypatch, capsys
+):
+    workdir = training / "damaged"
+    settings = tiny_run.config(training / "data")
+    with monkeypatch.context() as patch:
+        before_step(patch, 8, stop)
+        with pytest.raises(train.Interrupted, match="stopped at step 7 of 12"):
+            train.run(settings, workdir)
+    largest = max(
+        (p for p in (workdir / "checkpoints" / "7").rglob("*") if p.is_file()),
+        key=lambda path: path.stat().st_size,
+    )
+    os.truncate(largest, largest.stat().st_size // 2)
+    capsys.readouterr()
+    train.run(settings, workdir)
+    said = capsys.readouterr().err.splitlines()
+    assert any(
+        "checkpoints/7: cannot restore this checkpoint" in x and "going on from step 6" in x
+        for x in said
+    )
+    assert_same_end(workdir, finished, settings)
+
+
+def test_a_disk_that_takes_no_more_ends_in_one_line_and_harms_nothing(
+    training, finished, monkeypatch
+):
+    workdir = training / "full"
+    settings = tiny_run.config(training / "data")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill(loop):
+        loop._checkpoints.wait()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, limits[1]))
 
     with monkeypatch.context() as patch:
-        patch.setattr(logs.Logs, "step", stop_at)
-        with pytest.raises(train.Interrupted, match=f"stopped at step {step} of"):
+        before_step(patch, 5, fill)
+        try:
+            with pytest.raises(Im2latexError, match="File too large: what was saved") as caught:
+                train.run(settings, workdir)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "\n" not in str(caught.value)
+    with Checkpoints(workdir / "checkpoints") as checkpoints:
+        assert checkpoints.latest == 4
+    train.run(settings, workdir)
+    assert_same_end(workdir, finished, settings)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpoint(
+    training, finished, monkeypatch
+):
+    workdir = training / "diverged"
+    settings = tiny_run.config(training / "data")
+    poisoned = []
+
+    def poison(loop):
+        loop.state = loop.state.replace(
+            params=jax.tree.map(lambda x: jnp.full_like(x, jnp.nan), loop.state.params)
+        )
+        poisoned.extend(loop._experiment.plan[loop.step][1].tolist())
+
+    with monkeypatch.context() as patch:
+        before_step(patch, 6, poison)
+        with pytest.raises(Im2latexError, match="the loss is nan") as caught:
             train.run(settings, workdir)
-    assert not (workdir / "result.json").exists()
-    result = train.run(settings, workdir)
-
-    alone, alone_progress = final_state(finished[0], settings)
-    resumed, resumed_progress = final_state(workdir, settings)
-    for a, b in zip(alone, resumed, strict=True):
-        np.testing.assert_array_equal(a, b)
-    assert resumed_progress.next_batch == alone_progress.next_batch
-    assert resumed_progress.examples == alone_progress.examples
-    assert parameters(workdir) == parameters(finished[0])
-    assert result["loss"] == finished[1]["loss"]
-
-    def record(folder):
-        lines = logs.read(folder / "metrics.jsonl")
-        return [(x["step"], x["kind"], x["loss"]) for x in lines if x["kind"] == "validation"]
-
-    assert record(workdir) == record(finished[0])
+    assert "at step 6 (training examples" in str(caught.value)
+    assert ", ".join(map(str, poisoned)) in str(caught.value)
+    assert "lower --config.optimizer.learning_rate" in str(caught.value)
+    with Checkpoints(workdir / "checkpoints") as checkpoints:
+        assert checkpoints.latest == 4
+    train.run(settings, workdir)
+    assert_same_end(workdir, finished, settings)
 
 
-def test_a_finished_run_started_again_trains_no_further(folder, finished):
-    before = parameters(finished[0])
-    result = train.run(config(folder / "data", log_every=3), finished[0])
-    assert parameters(finished[0]) == before
+def test_a_damaged_record_is_named_and_fatal_or_skipped_and_counted(
+    training, finished, tmp_path, capsys
+):
+    shutil.copytree(training / "data", tmp_path / "data")
+    settings = tiny_run.config(tmp_path / "data")
+    split = train.set_up(settings).train.split
+    number, _, _ = damaged_records.damage_one(split)
+    place = split.place(number)
+    with pytest.raises(Im2latexError) as caught:
+        train.run(settings, tmp_path / "fails")
+    assert str(caught.value).startswith(f"{place} cannot be read")
+    assert "--config.dataset.on_corrupt=skip" in str(caught.value)
+    assert not (tmp_path / "fails").exists()
+
+    settings.dataset.on_corrupt = "skip"
+    result = train.run(settings, tmp_path / "skips")
+    assert result["skipped_records"] == 1
+    assert capsys.readouterr().err.count(f"skipped a record of split 'train': {place}") >= 1
+    plan = train.set_up(settings).plan
+    assert number in np.concatenate([plan[step][1] for step in range(len(plan))])
+
+
+def test_a_finished_run_started_again_trains_no_further(training, finished):
+    before = tiny_run.weights(finished[0])
+    result = train.run(tiny_run.config(training / "data", log_every=3), finished[0])
+    assert tiny_run.weights(finished[0]) == before
     assert result["bleu"] == finished[1]["bleu"]
     assert result["train_seconds"] == finished[1]["train_seconds"]
 
@@ -151,45 +257,64 @@ def files(folder):
     return {p: p.stat().st_mtime_ns for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
-def test_a_work_directory_of_another_configuration_is_refused_unharmed(folder, finished):
+def test_a_work_directory_of_another_configuration_is_refused_unharmed(training, finished):
     before = files(finished[0])
     with pytest.raises(Im2latexError, match=r"config\.model\.hidden was 16 and is now 24"):
-        train.run(config(folder / "data", **{"model.hidden": 24}), finished[0])
+        train.run(tiny_run.config(training / "data", **{"model.hidden": 24}), finished[0])
     assert files(finished[0]) == before
 
 
-def test_a_work_directory_of_other_data_is_refused(folder, finished):
+def test_a_work_directory_of_other_data_is_refused(training, finished):
     path = finished[0] / "environment.json"
     text = path.read_text()
     path.write_text(text.replace('"data_fingerprint": "', '"data_fingerprint": "0'))
     with pytest.raises(Im2latexError, match="holds a run on other training data"):
-        train.run(config(folder / "data"), finished[0])
+        train.run(tiny_run.config(training / "data"), finished[0])
     path.write_text(text)
 
 
-def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpoint(
-    folder, monkeypatch
+def test_what_does_not_fit_into_memory_is_told_before_anything_is_written(
+    training, finished, monkeypatch
 ):
-    workdir = folder / "diverged"
-    settings = config(folder / "data", **{"optimizer.learning_rate": 1e30, "log_every": 1})
-    with pytest.raises(
-        Im2latexError, match=r"the loss is .*(nan|inf).* at step \d+ \(training exam"
-    ):
-        train.run(settings, workdir)
+    monkeypatch.setattr(memory, "available", lambda: 2**19)
+    with pytest.raises(Im2latexError, match=r"step needs about .* lower --config\.batch"):
+        train.run(tiny_run.config(training / "data"), training / "large")
+    assert not (training / "large").exists()
 
 
-def test_limits_that_leave_nothing_are_named(folder):
+def test_a_signal_while_the_data_is_built_is_heard_at_once(training, monkeypatch):
+    def build(*_, **__):
+        stop()
+        raise AssertionError("went on")
+
+    monkeypatch.setattr(train.datasets, "load", build)
+    with pytest.raises(train.Interrupted, match="the same command goes on from here"):
+        train.run(tiny_run.config(training / "data"), training / "never")
+    assert not (training / "never").exists()
+
+
+def test_limits_that_leave_nothing_are_named(training):
     with pytest.raises(Im2latexError, match=r"raise --config\.limits\.max_height"):
-        train.run(config(folder / "data", **{"limits.max_height": 5}), folder / "nothing")
-    assert not (folder / "nothing").exists()
+        train.run(
+            tiny_run.config(training / "data", **{"limits.max_height": 5}), training / "nothing"
+        )
+    assert not (training / "nothing").exists()
 
 
-def test_augmentation_changes_the_run_but_not_its_repeatability(folder, finished):
-    settings = config(folder / "data", **{"augmentation.probability": 0.8, "num_epochs": 1})
-    first, second = folder / "augmented", folder / "augmented-again"
-    train.run(settings, first)
-    train.run(settings, second)
-    assert parameters(first) == parameters(second)
+def test_augmentation_changes_the_batches_but_not_their_repeatability(training, finished):
+    settings = tiny_run.config(training / "data", **{"augmentation.probability": 0.8})
+    first, second = (
+        list(input_pipeline.batches(input_pipeline.BatchSource(x.plan, x.train.load)))
+        for x in (train.set_up(settings), train.set_up(settings))
+    )
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a["images"], b["images"])
+    plain = train.set_up(tiny_run.config(training / "data"))
+    ids = [batch["ids"].tolist() for batch in first]
+    inks = {n: plain.train.load(n)[0] for n in ids[0]}
+    assert any(
+        ink.shape != tuple(size) for ink, size in zip(inks.values(), first[0]["sizes"], strict=True)
+    )
 
 
 def main(folder, *arguments):
@@ -218,9 +343,9 @@ def main(folder, *arguments):
         ),
     ],
 )  # fmt: skip
-def test_bad_arguments_end_in_one_line(folder, arguments, status, message):
-    ended = main(folder, *[a.format(folder) for a in arguments])
+def test_bad_arguments_end_in_one_line(tmp_path, arguments, status, message):
+    ended = main(tmp_path, *[a.format(tmp_path) for a in arguments])
     assert ended.returncode == status
     assert message in ended.stderr
     assert "Traceback" not in ended.stderr
-    assert not (folder / "x").exists()
+    assert not (tmp_path / "x").exists()

@@ -4,6 +4,7 @@ import collections
 import concurrent.futures
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Generator, Iterable
 from typing import TypeVar
 
@@ -50,7 +51,7 @@ def ordered_map(
         yield from map(function, items)
         return
     executor = concurrent.futures.ProcessPoolExecutor(
-        num_workers, multiprocessing.get_context("spawn"), initializer
+        num_workers, multiprocessing.get_context("spawn"), _start_worker, (initializer,)
     )
     try:
         pending: collections.deque[concurrent.futures.Future[_Out]] = collections.deque()
@@ -67,3 +68,21 @@ def ordered_map(
         ) from None
     finally:
         executor.shutdown(cancel_futures=True)
+
+
+def _start_worker(initializer: Callable[[], None] | None) -> None:
+    """What a worker does first."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if initializer is not None:
+        initializer()
+
+
+def _end_with_parent() -> None:
+    """Ends this process when its parent is gone.
+
+    A worker of ProcessPoolExecutor whose parent was killed waits for work without end.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -1,0 +1,68 @@
+"""What a run was made with, and what is said when that changes."""
+
+import json
+
+import pytest
+
+from experiments.configs import tiny
+from im2latex_jax import provenance
+from im2latex_jax.errors import Im2latexError
+
+
+def test_everything_that_bytes_depend_on_is_written(tmp_path):
+    assert provenance.write(tmp_path, tiny.get_config(), "abc") == ""
+    assert json.loads((tmp_path / "config.json").read_text())["batch_size"] == 8
+    environment = json.loads((tmp_path / "environment.json").read_text())
+    assert environment["data_fingerprint"] == "abc"
+    assert environment["seed"] == 0
+    assert environment["packages"]["jax"].count(".") == 2
+    assert len(environment["code_sha256"]) == 16
+    assert environment["num_devices"] >= 1
+    assert environment["backend"] and environment["processor"] and environment["python"]
+
+
+def test_a_start_with_another_package_is_said_and_kept(tmp_path):
+    config = tiny.get_config()
+    provenance.write(tmp_path, config, "abc")
+    path = tmp_path / "environment.json"
+    before = json.loads(path.read_text())
+    changed = {**before, "packages": {**before["packages"], "optax": "0.0.1"}}
+    path.write_text(json.dumps(changed))
+    remark = provenance.write(tmp_path, config, "abc")
+    assert "optax 0.0.1 (now " in remark
+    saved = json.loads(path.read_text())
+    assert saved.pop("later_starts")[0]["packages"] == before["packages"]
+    assert saved == changed
+    assert provenance.write(tmp_path, config, "abc") == ""
+
+
+def test_unknown_data_are_not_refused_and_other_data_are(tmp_path):
+    config = tiny.get_config()
+    provenance.write(tmp_path, config, "abc")
+    provenance.write(tmp_path, config, None)
+    with pytest.raises(Im2latexError, match="fingerprint abc, now abd"):
+        provenance.write(tmp_path, config, "abd")
+
+
+def test_a_run_from_before_there_was_a_key_goes_on(tmp_path):
+    config = tiny.get_config()
+    provenance.write(tmp_path, config, "abc")
+    path = tmp_path / "config.json"
+    saved = json.loads(path.read_text())
+    del saved["deterministic"]
+    path.write_text(json.dumps(saved))
+    provenance.check(config, tmp_path)
+    config.deterministic = True
+    with pytest.raises(Im2latexError, match=r"config\.deterministic was False and is now True"):
+        provenance.check(config, tmp_path)
+
+
+def test_free_keys_are_free_and_a_damaged_file_is_named(tmp_path):
+    config = tiny.get_config()
+    provenance.write(tmp_path, config, "abc")
+    config.num_workers = 3
+    config.dataset.on_corrupt = "skip"
+    provenance.check(config, tmp_path)
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(Im2latexError, match=r"config\.json is damaged"):
+        provenance.check(config, tmp_path)
