@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from absl import app, flags
 
 from im2latex_jax import compilation
-from im2latex_jax.model import recurrence
+from im2latex_jax.model import attention, recurrence
 
 _SHAPE = flags.DEFINE_list(
     "shape", "64,34,96,256,128,128", "Batch, steps, positions, state, attention units, memory."
@@ -52,7 +52,7 @@ def main(_: list[str]) -> None:
             v=normal(units),
         ),
         normal(batch, positions, channels, scale=1.0),
-        normal(batch, positions, units, scale=1.0),
+        attention.exponential(normal(batch, positions, units, scale=1.0)),
         recurrence.State(normal(batch, hidden), normal(batch, channels)),
         normal(steps, batch, 3 * hidden),
         jnp.ones((batch, positions), bool),

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from im2latex_jax.model import recurrence
+from im2latex_jax.model import attention, recurrence
 
 B, T, P, H, A, M = 3, 5, 7, 6, 4, 5
 
@@ -21,7 +21,7 @@ def inputs():
         w_c=normal(M, 3 * H), w_h=normal(H, 3 * H), b_h=normal(3 * H), w_q=normal(H, A), v=normal(A)
     )
     mask = jnp.arange(P)[None] < jnp.asarray([[7], [3], [1]])
-    picture = recurrence.Picture(normal(B, P, M), normal(B, P, A), mask)
+    picture = recurrence.Picture(normal(B, P, M), attention.exponential(normal(B, P, A)), mask)
     state = recurrence.State(normal(B, H), normal(B, M))
     return weights, picture, state, normal(T, B, 3 * H)
 

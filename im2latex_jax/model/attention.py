@@ -5,18 +5,42 @@
     c   = sum_i a_i m_i                the context
 
 W h is the query and U m_i the key: keys do not depend on the step and are computed once a picture.
+Queries and keys are handed around as their exponentials, because of
+
+    tanh(q + k) = 1 - 2 s,   s = 1 / (1 + exp(2 q) exp(2 k))
+
+which takes a product and a quotient for each position and unit where the hyperbolic tangent takes a
+polynomial; the constant 1 drops out of the softmax.
+
 Shapes in names: B batch, P positions, A attention units, M memory channels.
 """
 
 import jax
 import jax.numpy as jnp
 
+# Queries and keys beyond it are cut off: the product of their exponentials must stay a float32, and
+# tanh is 1 by then.
+LIMIT = 20.0
+
+
+def exponential(x: jax.Array) -> jax.Array:
+    """exp(2 x): what queries and keys are turned into, in their dtype."""
+    return jnp.exp(2 * jnp.clip(x.astype(jnp.float32), -LIMIT, LIMIT)).astype(x.dtype)
+
+
+def complement(query_BxA: jax.Array, keys_BxPxA: jax.Array) -> jax.Array:
+    """s [B, P, A] of the module's equation, from the exponentials: (1 - tanh) / 2."""
+    return 1 / (1 + query_BxA[:, None, :] * keys_BxPxA)
+
 
 def attention_weights(
     query_BxA: jax.Array, keys_BxPxA: jax.Array, v_A: jax.Array, mask_BxP: jax.Array
 ) -> jax.Array:
-    """Weights [B, P], float32, zero outside the mask; each row of the mask has a True."""
-    scores = jnp.tanh(query_BxA[:, None, :] + keys_BxPxA) @ v_A
+    """Weights [B, P], float32, zero outside the mask; each row of the mask has a True.
+
+    Query and keys are exponentials.
+    """
+    scores = -2 * (complement(query_BxA, keys_BxPxA) @ v_A)
     scores = jnp.where(mask_BxP, scores.astype(jnp.float32), -jnp.inf)
     return jax.nn.softmax(scores, axis=-1)
 

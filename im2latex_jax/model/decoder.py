@@ -7,7 +7,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from im2latex_jax.model import recurrence
+from im2latex_jax.model import attention, recurrence
 
 
 class Decoder(nn.Module):
@@ -60,7 +60,8 @@ class Decoder(nn.Module):
         The first state, the paper's internal state vector, is a layer on the mean of the memory
         over the picture; the first context is zero.
         """
-        picture = recurrence.Picture(memory_BxPxM, self.keys(memory_BxPxM), mask_BxP)
+        keys = attention.exponential(self.keys(memory_BxPxM))
+        picture = recurrence.Picture(memory_BxPxM, keys, mask_BxP)
         count = mask_BxP.sum(axis=1, keepdims=True).astype(self.dtype)
         summary = memory_BxPxM.sum(axis=1) / count  # memory is zero outside the picture
         h = nn.tanh(self.initial_state(summary))

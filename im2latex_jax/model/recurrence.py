@@ -8,7 +8,7 @@ product; Bahdanau et al. 2015 for the attention; the context of a step joins the
     u   = h_{t-1} W_h + b_h
     r   = sigmoid(g_r + u_r),  z = sigmoid(g_z + u_z),  n = tanh(g_n + r * u_n)
     h_t = (1 - z) * n + z * h_{t-1}
-    a_t = softmax(v . tanh(h_t W_q + keys)),   c_t = a_t . memory
+    a_t = softmax(v . tanh(h_t W_q + k)),   c_t = a_t . memory         k: the keys
 
 Only what depends on the previous step is in the scan. `unroll` has a derivative of its own: what
 automatic differentiation would add up at every step (the gradients of the weights, of the memory
@@ -40,7 +40,7 @@ class Picture(NamedTuple):
     """What a step reads of the picture; the same at every step."""
 
     memory: jax.Array  # [B, P, M]
-    keys: jax.Array  # [B, P, A]
+    keys: jax.Array  # [B, P, A] exponentials of the keys, see `attention`
     mask: jax.Array  # [B, P] bool
 
 
@@ -67,7 +67,8 @@ def step(
     """One step: the next state, and the attention weights [B, P] it looked with."""
     _, z, n, _ = gates(x_Bx3H, state.h, state.c, weights)
     h = (1 - z) * n + z * state.h
-    a = attention.attention_weights(h @ weights.w_q, picture.keys, weights.v, picture.mask)
+    query = attention.exponential(h @ weights.w_q)
+    a = attention.attention_weights(query, picture.keys, weights.v, picture.mask)
     return State(h, attention.context(a, picture.memory)), a
 
 
@@ -103,18 +104,19 @@ def _unroll_backward(residuals, cotangents):
     c_before = jnp.concatenate([state.c[None], c[:-1]])
     # All but the products with dh and dc is known before the scan: one product for all steps.
     r, z, n, u_n = gates(x, h_before, c_before, weights)
-    q = h @ weights.w_q
+    query = attention.exponential(h @ weights.w_q)
 
     def body(carry, inputs):
         dh, dc = carry
-        dh_out, dc_out, h_before, r, z, n, u_n, q, a = inputs
+        dh_out, dc_out, h_before, r, z, n, u_n, query, a = inputs
         dh, dc = dh + dh_out, dc + dc_out
         # context and softmax
         da = jnp.einsum("bm,bpm->bp", dc, picture.memory)
-        de = (a * (da - jnp.sum(a * da, axis=-1, keepdims=True))).astype(q.dtype)
-        # e = v . tanh(q + keys); the sum of de over positions is zero, so the 1 of 1 - tanh^2 drops
-        t = jnp.tanh(q[:, None, :] + picture.keys)
-        dq = -weights.v * jnp.einsum("bp,bpa->ba", de, t * t)
+        de = (a * (da - jnp.sum(a * da, axis=-1, keepdims=True))).astype(query.dtype)
+        # e = v . tanh = v . (1 - 2 s), and the derivative of tanh is 4 s (1 - s). A sum of products
+        # rather than a matrix product, for which s would have to be written to memory.
+        s = attention.complement(query, picture.keys)
+        dq = 4 * weights.v * (de[:, :, None] * (s * (1 - s))).sum(axis=1)
         dh = dh + dq @ weights.w_q.T
         # gates
         dn = dh * (1 - z) * (1 - n * n)
@@ -127,10 +129,10 @@ def _unroll_backward(residuals, cotangents):
 
     zeros = jnp.zeros_like(state.h), jnp.zeros_like(state.c)
     (dh_first, dc_first), (dc, de, dq, dg, du) = jax.lax.scan(
-        body, zeros, (*cotangents, h_before, r, z, n, u_n, q, a), reverse=True
+        body, zeros, (*cotangents, h_before, r, z, n, u_n, query, a), reverse=True
     )
     dmemory = jnp.einsum("tbp,tbm->bpm", a.astype(dc.dtype), dc)
-    dkeys, dv = _score_gradients(picture.keys, q, weights.v, de)
+    dkeys, dv = _score_gradients(picture.keys, query, weights.v, de)
     dweights = Weights(
         w_c=jnp.einsum("tbm,tbg->mg", c_before, dg),
         w_h=jnp.einsum("tbh,tbg->hg", h_before, du),
@@ -141,19 +143,21 @@ def _unroll_backward(residuals, cotangents):
     return dweights, Picture(dmemory, dkeys, None), State(dh_first, dc_first), dg
 
 
-def _score_gradients(keys_BxPxA, q_TxBxA, v_A, de_TxBxP):
-    """Gradients of keys [B, P, A] and of v [A] through e = v . tanh(q + keys)."""
+def _score_gradients(keys_BxPxA, query_TxBxA, v_A, de_TxBxP):
+    """Gradients of the keys' exponentials [B, P, A] and of v [A] through the scores e."""
 
     def body(carry, inputs):
-        squares, dv = carry
-        q, de = inputs
-        t = jnp.tanh(q[:, None, :] + keys_BxPxA)
-        squares = squares + de[:, :, None] * (1 - t * t)
-        return (squares, dv + jnp.einsum("bp,bpa->a", de, t)), None
+        slopes, shares = carry
+        query, de = inputs
+        s = attention.complement(query, keys_BxPxA)
+        slopes = slopes + de[:, :, None] * (s * (1 - s))
+        return (slopes, shares + jnp.einsum("bp,bpa->ba", de, s)), None
 
-    zeros = jnp.zeros_like(keys_BxPxA), jnp.zeros_like(v_A)
-    (squares, dv), _ = jax.lax.scan(body, zeros, (q_TxBxA, de_TxBxP))
-    return v_A * squares, dv
+    zeros = jnp.zeros_like(keys_BxPxA), jnp.zeros_like(query_TxBxA[0])
+    (slopes, shares), _ = jax.lax.scan(body, zeros, (query_TxBxA, de_TxBxP))
+    # The exponential's own derivative is twice itself. The sum of de over positions is zero, so the
+    # 1 of 1 - 2 s drops.
+    return 2 * v_A * slopes / keys_BxPxA, -2 * shares.sum(axis=0)
 
 
 unroll.defvjp(_unroll_forward, _unroll_backward)
