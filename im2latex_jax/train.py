@@ -22,6 +22,7 @@ from im2latex_jax import (
     calibration,
     compilation,
     datasets,
+    devices,
     disk_errors,
     evaluate,
     examples,
@@ -31,6 +32,7 @@ from im2latex_jax import (
     memory,
     optimizer,
     plots,
+    processes,
     provenance,
     train_loop,
     train_state,
@@ -58,6 +60,7 @@ class Experiment:
       vocabulary: of the training captions.
       model: the network.
       optimizer: optax's.
+      layout: where arrays lie on the devices that there are.
     """
 
     config: ConfigDict
@@ -70,9 +73,17 @@ class Experiment:
     vocabulary: Vocabulary
     model: im2latex.Im2Latex
     optimizer: optax.GradientTransformation
+    layout: devices.Layout
 
     def initial_state(self) -> train_state.TrainState:
         """The state before the first step."""
+        return self.layout.make_state(self._create_state)
+
+    def state_shapes(self) -> train_state.TrainState:
+        """The shapes of the state, and where it lies."""
+        return self.layout.state_shapes(self._create_state)
+
+    def _create_state(self) -> train_state.TrainState:
         return train_state.create(
             self.model,
             self.optimizer,
@@ -88,6 +99,7 @@ class Experiment:
             label_smoothing=self.config.label_smoothing,
             counting_weight=self.config.counting_weight,
             ema_decay=self.config.optimizer.ema_decay,
+            layout=self.layout,
         )
 
 
@@ -101,6 +113,8 @@ def set_up(config: ConfigDict, splits=None) -> Experiment:
     Raises:
       Im2latexError: if the data or the configuration cannot be used.
     """
+    layout = devices.make_layout(config.fsdp)
+    layout.check_batch_size(config.batch_size)
     if splits is None:
         data_dir = config.dataset.data_dir or folders.cache() / "datasets"
         splits = datasets.load(
@@ -140,7 +154,7 @@ def set_up(config: ConfigDict, splits=None) -> Experiment:
     model = im2latex.build(config.model, len(vocabulary))
     return Experiment(
         config, train, validation, test, buckets, eval_buckets, plan, vocabulary, model,
-        optimizer.build(config.optimizer, len(plan)),
+        optimizer.build(config.optimizer, len(plan)), layout,
     )  # fmt: skip
 
 
@@ -168,6 +182,7 @@ def run(
       Interrupted: after SIGTERM or Ctrl-C, everything saved.
     """
     try:
+        processes.start(config.distributed)
         with interruption.listening() as signals:
             return _run(config, workdir, signals, watch)
     except Im2latexError:
@@ -191,12 +206,17 @@ def _run(
     provenance.check(config, workdir)
     if config.deterministic:
         compilation.check_deterministic()
-    experiment = set_up(config)
+    experiment = processes.first_then_others(lambda: set_up(config))
+    if jax.process_count() > 1:
+        signals.share(processes.Vote(experiment.layout.mesh))
     train_step = Programs(experiment.train_step(), signals)
-    eval_step = Programs(evaluate.make_eval_step(experiment.model), signals)
+    eval_step = Programs(evaluate.make_eval_step(experiment.model, experiment.layout), signals)
     if not (workdir / "result.json").exists():
         _check_memory(experiment, train_step)
-    remarks = _prepare_workdir(experiment, workdir)
+    remarks = (
+        processes.together(lambda: _prepare_workdir(experiment, workdir), here=processes.is_first())
+        or []
+    )
     with Checkpoints(workdir / "checkpoints", config.keep_checkpoints) as checkpoints:
         state, progress = experiment.initial_state(), Progress()
         restored = checkpoints.restore_newest(state)
@@ -218,9 +238,10 @@ def _check_memory(experiment: Experiment, train_step: Programs) -> None:
       Im2latexError: it does not; says what to lower.
     """
     bucket, batch_size = input_pipeline.largest(experiment.buckets), experiment.config.batch_size
-    state = jax.eval_shape(experiment.initial_state)
+    state = experiment.state_shapes()
     memory.check(memory.estimate(state), bucket, batch_size)  # if the state alone is too large
-    program = train_step.program(state, input_pipeline.batch_shapes(bucket, batch_size))
+    batch = experiment.layout.batch_shapes(input_pipeline.batch_shapes(bucket, batch_size))
+    program = train_step.program(state, batch)
     memory.check(memory.estimate(state, program), bucket, batch_size)
 
 
@@ -246,7 +267,7 @@ def _best(checkpoints: Checkpoints, state: TrainState) -> TrainState:
 def _finish(experiment, workdir, eval_step, state, progress) -> dict:
     """Calibrates and exports the best parameters, evaluates them on the test split.
 
-    Writes samples.png and result.json.
+    Writes samples.png and result.json; of several processes, the first one does.
     """
     config = experiment.config
 
@@ -258,23 +279,12 @@ def _finish(experiment, workdir, eval_step, state, progress) -> dict:
             experiment.eval_buckets,
             config.eval_batch_size,
             limit,
+            experiment.layout,
         )
 
     temperature = train_loop.export(experiment, workdir, state, evaluated(experiment.validation))
     evaluation = evaluated(experiment.test)
     confidences = [calibration.confidence(x, temperature) for x in evaluation.log_probs]
-    rows = [
-        (experiment.test.load(number)[0], " ".join(truth), " ".join(prediction))
-        for number, truth, prediction in list(
-            zip(evaluation.ids, evaluation.truths, evaluation.predictions, strict=True)
-        )[:: max(1, len(evaluation.ids) // config.num_samples)][: config.num_samples]
-    ]
-    title = (
-        f"Test split: BLEU {evaluation.metrics.bleu:.1f}, "
-        f"exact match {evaluation.metrics.exact_match:.3f} "
-        "(black: true formula; below it, green where right: what the network reads)"
-    )
-    plots.samples(rows, workdir / "samples.png", title)
     result = {
         **evaluation.figures(),
         "calibration_error": calibration.expected_calibration_error(
@@ -286,12 +296,40 @@ def _finish(experiment, workdir, eval_step, state, progress) -> dict:
         "seed": config.seed,
         "step": int(state.step),
         "skipped_records": sum(
-            len(split.split.corrupt)
+            _num_skipped(split)
             for split in (experiment.train, experiment.validation, experiment.test)
         ),
     }
     if config.eval_train_examples:
         plain = dataclasses.replace(experiment.train, settings=augmentation.OFF)
         result["train"] = evaluated(plain, config.eval_train_examples).figures()
-    whole_files.write_text(workdir / "result.json", json.dumps(result, indent=2) + "\n")
+    if processes.is_first():
+        _draw_samples(experiment, evaluation, workdir / "samples.png")
+        whole_files.write_text(workdir / "result.json", json.dumps(result, indent=2) + "\n")
     return result
+
+
+def _num_skipped(split: examples.Examples) -> int:
+    """Damaged records that any process has met."""
+    met = np.zeros(len(split.kept), bool)
+    met[np.fromiter(split.split.corrupt, int)] = True
+    return int(processes.union(met).sum())
+
+
+def _draw_samples(
+    experiment: Experiment, evaluation: evaluate.Evaluation, path: pathlib.Path
+) -> None:
+    """A picture of test formulas with what the network reads."""
+    count = experiment.config.num_samples
+    rows = [
+        (experiment.test.load(number)[0], " ".join(truth), " ".join(prediction))
+        for number, truth, prediction in list(
+            zip(evaluation.ids, evaluation.truths, evaluation.predictions, strict=True)
+        )[:: max(1, len(evaluation.ids) // count)][:count]
+    ]
+    title = (
+        f"Test split: BLEU {evaluation.metrics.bleu:.1f}, "
+        f"exact match {evaluation.metrics.exact_match:.3f} "
+        "(black: true formula; below it, green where right: what the network reads)"
+    )
+    plots.samples(rows, path, title)

@@ -16,6 +16,7 @@ import numpy as np
 
 from im2latex_jax import (
     calibration,
+    devices,
     evaluate,
     fingerprints,
     input_pipeline,
@@ -23,6 +24,7 @@ from im2latex_jax import (
     model_files,
     optimizer,
     plots,
+    processes,
 )
 from im2latex_jax.checkpoints import Checkpoints, Progress
 from im2latex_jax.errors import Im2latexError
@@ -83,14 +85,7 @@ class TrainLoop:
         self._best_bleu = self._checkpoints.best[1] if self._checkpoints.best else -math.inf
         self._started = self._window = time.perf_counter()
         owes_evaluation = self._evaluation_due() and not self._checkpoints.evaluated(self.step)
-        log = logs.Logs(
-            self._workdir,
-            first_step=self.step,
-            num_steps=self._num_steps,
-            quiet=self._config.quiet,
-            evaluated=not owes_evaluation,
-        )
-        with log, self._signals.deferred():
+        with self._open_log(evaluated=not owes_evaluation) as log, self._signals.deferred():
             self._log = log
             self._announce(remarks)
             try:
@@ -107,6 +102,17 @@ class TrainLoop:
             self._checkpoints.wait()
         return self._saved_progress
 
+    def _open_log(self, *, evaluated: bool) -> logs.Logs | logs.NoLogs:
+        if not processes.is_first():
+            return logs.NoLogs()
+        return logs.Logs(
+            self._workdir,
+            first_step=self.step,
+            num_steps=self._num_steps,
+            quiet=self._config.quiet,
+            evaluated=evaluated,
+        )
+
     def _announce(self, remarks: Sequence[str]) -> None:
         for remark in remarks:
             self._log.say(remark)
@@ -117,7 +123,11 @@ class TrainLoop:
 
     def _batches(self):
         source = input_pipeline.BatchSource(
-            self._experiment.plan, self._experiment.train.load, start=self.step
+            self._experiment.plan,
+            self._experiment.train.load,
+            start=self.step,
+            host=jax.process_index(),
+            num_hosts=jax.process_count(),
         )
         return input_pipeline.batches(
             source, num_threads=self._config.num_threads, num_workers=self._config.num_workers
@@ -139,10 +149,11 @@ class TrainLoop:
     def _take_step(self, batch: input_pipeline.Batch) -> None:
         """One step and what is due after it."""
         ids = batch.pop("ids")
-        self.state, metrics = self._train_step(self.state, batch)
+        self.state, metrics = self._train_step(self.state, self._experiment.layout.put_batch(batch))
+        _, batch_ids = self._experiment.plan[self.step]  # of all processes
         self.step += 1
         self._saved = False
-        self._pending.append((self.step, ids, metrics))
+        self._pending.append((self.step, batch_ids, metrics))
         self._log.step(self.step)
         if (ids < -1).any():
             self._experiment.train.split.corrupt.update((-2 - ids[ids < -1]).tolist())
@@ -183,6 +194,7 @@ class TrainLoop:
             self._experiment.eval_buckets,
             self._config.eval_batch_size,
             self._config.eval_examples,
+            self._experiment.layout,
         )
         figures = evaluation.figures()
         self._log.write(self.step, "validation", figures)
@@ -190,7 +202,8 @@ class TrainLoop:
         if figures["bleu"] > self._best_bleu:
             self._best_bleu = figures["bleu"]
             export(self._experiment, self._workdir, self.state, evaluation)
-        plots.loss(logs.read(self._workdir / logs.METRICS), self._workdir / "loss.png")
+        if processes.is_first():
+            plots.loss(logs.read(self._workdir / logs.METRICS), self._workdir / "loss.png")
         self._window = time.perf_counter()
 
     def _save(self, figures: dict[str, float] | None = None) -> None:
@@ -217,7 +230,7 @@ def _fetch(pending: list[tuple[int, np.ndarray, dict]]) -> list[dict]:
         if not np.isfinite(metrics["loss"] + metrics["gradient_norm"]):
             raise Im2latexError(
                 f"the loss is {metrics['loss']}, the gradient's norm {metrics['gradient_norm']} at "
-                f"step {step} (training examples {', '.join(str(i) for i in ids if i >= 0)}); the "
+                f"step {step} (training examples {', '.join(map(str, ids))}); the "
                 "last checkpoint is good: lower --config.optimizer.learning_rate or set "
                 "--config.optimizer.clip_norm, with another --workdir"
             )
@@ -230,12 +243,18 @@ def export(
     state: TrainState,
     validation: evaluate.Evaluation,
 ) -> float:
-    """Writes the model with a temperature fitted on a validation; returns the temperature."""
+    """Writes the model with a temperature fitted on a validation; returns the temperature.
+
+    Of several processes all call it, and the first one writes.
+    """
     fit = calibration.calibrate(validation.log_probs, validation.correct)
+    params = devices.fetch(state.best_params)
+    if not processes.is_first():
+        return fit.temperature
     trained = model_files.TrainedModel(
         experiment.model,
         experiment.config.model,
-        jax.device_get(state.best_params),
+        params,
         experiment.vocabulary,
         tuple(sorted({*experiment.buckets, *experiment.eval_buckets})),
         fit.temperature,
@@ -262,5 +281,13 @@ def describe(experiment: "Experiment", state: TrainState) -> str:
         f"{len(experiment.vocabulary)} tokens, {num_parameters(state):,} parameters\n"
         f"buckets (height x width / steps): {shapes}; {padding:.0%} of a batch is padding\n"
         f"{len(experiment.plan)} steps of {experiment.config.batch_size} examples, "
-        f"on {jax.devices()[0].device_kind}"
+        f"on {_devices()}"
     )
+
+
+def _devices() -> str:
+    count, kind = jax.device_count(), jax.devices()[0].device_kind
+    if count == 1:
+        return kind
+    where = f" of {jax.process_count()} processes" if jax.process_count() > 1 else ""
+    return f"{count} devices{where} ({kind})"
