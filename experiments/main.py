@@ -33,7 +33,7 @@ def parse(argv: list[str]) -> list[str]:
 
 def main(_: list[str]) -> None:
     logging.set_verbosity(logging.ERROR)
-    from im2latex_jax import compilation, programs, train
+    from im2latex_jax import compilation, processes, programs, train
     from im2latex_jax.errors import Im2latexError
 
     compilation.enable_cache()
@@ -42,10 +42,11 @@ def main(_: list[str]) -> None:
     try:
         result = train.run(flags.FLAGS.config, pathlib.Path(flags.FLAGS.workdir))
     except Im2latexError as error:
-        sys.exit(f"error: {error}")
+        programs.leave(1, f"error: {error}")
     except KeyboardInterrupt as stopped:  # by train.Interrupted, or by a second signal
         programs.leave(130, str(stopped) or "stopped at once")
-    print(json.dumps(result, indent=2))
+    if processes.is_first():
+        print(json.dumps(result, indent=2))
 
 
 if __name__ == "__main__":

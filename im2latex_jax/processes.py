@@ -76,6 +76,12 @@ def start(config: ConfigDict) -> None:
         ) from error
 
 
+def part() -> None:
+    """Waits for the others to come here too, and parts from them, so that each may end."""
+    if jax.distributed.is_initialized():
+        jax.distributed.shutdown()
+
+
 def is_first() -> bool:
     """Whether this process writes what is written once."""
     return jax.process_index() == 0

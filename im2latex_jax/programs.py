@@ -2,15 +2,12 @@
 
 import os
 import sys
-import threading
 from typing import Any, NoReturn
 
 import jax
 
 from im2latex_jax.interruption import Signals
-
-_POLL_SECONDS = 0.1
-_THREAD = "compile"
+from im2latex_jax.threads import any_left, in_thread
 
 
 class Programs:
@@ -48,29 +45,17 @@ class Programs:
         return self._programs[key]
 
     def _compile(self, arguments: tuple) -> jax.stages.Compiled:
-        result: list[jax.stages.Compiled] = []
-        failure: list[BaseException] = []
-
-        def compile_it() -> None:
-            try:
-                result.append(self._function.trace(*arguments).lower().compile())
-            except BaseException as error:  # for the main thread to raise
-                failure.append(error)
-
-        # A daemon, so that a program that is interrupted does not wait for it at its end.
-        thread = threading.Thread(target=compile_it, name=_THREAD, daemon=True)
-        thread.start()
-        while thread.is_alive():
-            thread.join(_POLL_SECONDS)
-            self._signals.check()
-        if failure:
-            raise failure[0]
-        return result[0]
+        return in_thread(
+            lambda: self._function.trace(*arguments).lower().compile(), check=self._signals.poll
+        )
 
 
 def leave(status: int, last_words: str) -> NoReturn:
-    """Ends the program, without waiting for what may still be under way in a compiling thread."""
+    """Ends the program without waiting for a thread, such as a compilation, or other processes.
+
+    The others may be waiting for this one: JAX ends them when it is gone.
+    """
     print(last_words, file=sys.stderr, flush=True)
-    if any(thread.name == _THREAD for thread in threading.enumerate()):
+    if any_left() or jax.distributed.is_initialized():
         os._exit(status)
     sys.exit(status)

@@ -95,6 +95,7 @@ class TrainLoop:
                     self._take_step(batch)
             except Interrupted:
                 self._save_interrupted()
+                processes.part()
                 raise Interrupted(
                     f"stopped at step {self.step} of {self._num_steps}, everything is saved: "
                     "the same command goes on from here"
