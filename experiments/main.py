@@ -32,7 +32,7 @@ def parse(argv: list[str]) -> list[str]:
 
 
 def main(_: list[str]) -> None:
-    logging.set_verbosity(logging.ERROR)
+    logging.set_verbosity(logging.FATAL)  # orbax shows the traceback of what is told in a line below
     from im2latex_jax import compilation, processes, programs, train
     from im2latex_jax.errors import Im2latexError
 
