@@ -10,6 +10,7 @@ import dataclasses
 import glob
 import io
 import json
+import math
 import os
 import pathlib
 import sys
@@ -411,11 +412,14 @@ def _evaluate(parsed: argparse.Namespace) -> int:
     from im2latex_jax import scoring
 
     found = _evaluation_set(parsed)
-    answers = _answers(parsed, found)
+    recognizer = _recognizer(parsed)
+    answers = _answers(recognizer, found)
+    loss = recognizer.loss(answers, [case.truth for case in found.cases])
     scores = scoring.score(
         found.cases, answers, pictures=_can_draw(parsed.no_pictures), jobs=parsed.jobs
     )
-    figures = {**scores.figures, "num_left_out": len(found.left_out)}
+    extra = {"loss": None if math.isnan(loss) else loss, "num_left_out": len(found.left_out)}
+    figures = {**scores.figures, **extra}
     if parsed.report is not None:
         from im2latex_jax.report import page
 
@@ -459,13 +463,13 @@ def _can_draw(unwanted: bool) -> bool:
     return True
 
 
-def _answers(parsed: argparse.Namespace, found: "EvaluationSet") -> list["Recognition"]:
+def _answers(recognizer: "Recognizer", found: "EvaluationSet") -> list["Recognition"]:
     """What is read in the pictures of an evaluation set."""
     from tqdm import tqdm
 
     for problem in found.left_out:
         _say(f"left out: {problem}")
-    stream = _recognizer(parsed).stream(case.picture for case in found.cases)
+    stream = recognizer.stream(case.picture for case in found.cases)
     answers = list(tqdm(stream, total=len(found.cases), unit="picture", disable=None))
     errors = [answer.error for answer in answers if answer.error is not None]
     for error in errors:
@@ -496,7 +500,7 @@ def _calibrate(parsed: argparse.Namespace) -> int:
     from im2latex_jax import calibration, evaluation_sets, model_files
 
     cases = evaluation_sets.from_pairs(parsed.pairs)
-    answers = _answers(parsed, cases)
+    answers = _answers(_recognizer(parsed), cases)
     read = [(a, case) for a, case in zip(answers, cases.cases, strict=True) if a.ink is not None]
     if not read:
         raise Im2latexError(f"{parsed.pairs}: none of the pictures could be read")

@@ -21,19 +21,22 @@ from typing import Any, TypeGuard, TypeVar, cast
 
 import cv2
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from im2latex_jax import calibration, compilation, decoding, images, model_files, syntax
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.input_pipeline import Bucket
 from im2latex_jax.latex import lexer
-from im2latex_jax.latex.vocabulary import PAD
+from im2latex_jax.latex.vocabulary import BOS, EOS, PAD
 
 # Pictures that `stream` prepares at a time, in batches: enough for full batches of like sizes.
 BATCHES_AHEAD = 4
 # Writing that is too large for the network is shrunk to this factor at the most; smaller it could
 # not be read.
 MAX_SHRINK = 0.5
+# Captions are padded to a multiple of this many steps: few programs.
+_STEPS = 32
 
 Canvas = tuple[int, int]
 Size = TypeVar("Size", int, jax.Array)
@@ -310,6 +313,37 @@ class Recognizer:
             _attend=functools.partial(self._attention, answer.ink, answer.ids[: len(tokens)]),
         )
 
+    def loss(self, answers: Iterable[Recognition], truths: Iterable[Sequence[str]]) -> float:
+        """Mean cross-entropy of a token of the true formulas (<eos> included), teacher-forced.
+
+        Args:
+          answers: what was read; those without a prepared picture do not count.
+          truths: the tokens of each picture's formula.
+
+        Returns:
+          The mean over all tokens; NaN where there is no picture.
+        """
+        groups: dict[tuple[Canvas, int], list[tuple[np.ndarray, list[int]]]] = {}
+        for answer, truth in zip(answers, truths, strict=True):
+            if answer.ink is not None:
+                ids = [BOS, *self.model.vocabulary.encode(truth), EOS]
+                steps = -(-len(ids) // _STEPS) * _STEPS
+                groups.setdefault((self._canvas(answer.ink), steps), []).append((answer.ink, ids))
+        total = count = 0.0
+        for (canvas, steps), members in groups.items():
+            for start in range(0, len(members), self._batch_size):
+                inks, captions = zip(*members[start : start + self._batch_size], strict=True)
+                rows = _padded_batch(len(inks), self._batch_size)
+                tokens = np.full((rows, steps), PAD, np.int32)
+                for row, ids in enumerate(captions):
+                    tokens[row, : len(ids)] = ids
+                pictures, sizes = _collate(inks, canvas, rows)
+                total += float(
+                    _loss(self.model.params, pictures, sizes, tokens, network=self.model.network)
+                )
+                count += sum(map(len, captions)) - len(captions)  # <bos> is not predicted
+        return total / count if count else math.nan
+
     def _attention(self, ink: np.ndarray, ids: np.ndarray) -> np.ndarray:
         """Attention weights [tokens, rows, columns] of the cells that hold any of the picture."""
         canvas = self._canvas(ink)
@@ -343,6 +377,15 @@ def _read(params, pictures, sizes, budgets, *, network, rules, beam_size: int, m
 def _attend(params, pictures, sizes, tokens, *, network):
     """Attention weights [B, T, P] with which pictures' tokens were written."""
     return decoding.follow(network, params, pictures, sizes, tokens)[1]
+
+
+@compilation.jit(static_argnames="network")
+def _loss(params, pictures, sizes, tokens, *, network):
+    """Sum of the cross-entropies of tokens [B, T], which begin with <bos>."""
+    inputs, targets = tokens[:, :-1], tokens[:, 1:]
+    logits, _ = network.apply({"params": params}, pictures, sizes, inputs)
+    log_probs = jnp.take_along_axis(jax.nn.log_softmax(logits), targets[..., None], axis=-1)
+    return -jnp.where(targets == PAD, 0.0, log_probs[..., 0]).sum()
 
 
 def token_budget(height: Size, width: Size) -> Size:

@@ -239,6 +239,8 @@ def table(figures: dict[str, Any]) -> str:
             mine = _with_interval(name, figures[name], intervals[name])
             folded = _with_interval(name, canonical[name], intervals["canonical"][name])
             lines.append(f"{name:<26}{mine:<30}{folded}".rstrip())
+    if figures.get("loss") is not None:
+        lines.append(f"{'loss':<26}{figures['loss']:.4f}")
     if figures["pictures"] is not None:
         lines += ["", f"{'':<26}drawn prediction and drawn truth"]
         for name, interval in intervals["pictures"].items():

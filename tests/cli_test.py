@@ -310,6 +310,7 @@ def test_evaluate_prints_the_figures(model, scans, tmp_path, capsys):
     figures = json.loads(capsys.readouterr().out)
     assert figures["exact_match"] == 0.5 and figures["num_examples"] == 2
     assert figures["canonical_exact_match"] == 0.5
+    assert figures["loss"] > 0
     pairs.write_text(f"a.png\t{read[0]['latex']}\ngone.png\tx\n")
     assert cli.main(["evaluate", str(pairs), "--checkpoint", model]) == 1
     captured = capsys.readouterr()

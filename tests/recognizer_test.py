@@ -9,9 +9,10 @@ import tiny_model
 from PIL import Image
 
 import im2latex_jax
-from im2latex_jax import images
+from im2latex_jax import images, train_state
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.input_pipeline import Bucket
+from im2latex_jax.latex.vocabulary import BOS, EOS
 from im2latex_jax.recognizer import Recognizer, token_budget
 from im2latex_jax.rendering import mathtext
 
@@ -177,3 +178,20 @@ def test_the_confidence_is_the_probability_at_the_models_temperature(recognizer,
     [answer] = warm(pictures[1])
     assert answer.confidence == pytest.approx(np.exp(answer.log_prob / 4))
     assert answer.log_prob < np.log(answer.probabilities).sum() < 0
+
+
+def test_the_loss_is_the_cross_entropy_of_the_true_formulas(recognizer, pictures):
+    answers = recognizer([*pictures, b"not a picture"])
+    truths = [formula.split() for formula in (*FORMULAS, "x")]
+    model = recognizer.model
+    losses = []
+    for answer, truth in zip(answers[:-1], truths[:-1], strict=True):
+        tokens = np.asarray([[BOS, *model.vocabulary.encode(truth), EOS]])
+        height, width = answer.ink.shape
+        canvas = np.pad(answer.ink, ((0, -height % 8), (0, -width % 8)))[None, :, :, None]
+        sizes = np.asarray([[height, width]])
+        logits, _ = model.network.apply({"params": model.params}, canvas, sizes, tokens[:, :-1])
+        losses.append(np.asarray(train_state.token_loss(logits, tokens[:, 1:]))[0])
+    expected = np.concatenate(losses).mean()
+    assert recognizer.loss(answers, truths) == pytest.approx(expected, rel=1e-4)
+    assert np.isnan(recognizer.loss(answers[-1:], truths[-1:]))
