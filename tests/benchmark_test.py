@@ -59,6 +59,11 @@ def test_the_time_of_a_call_is_measured():
     assert (times >= 0.01).all()
 
 
+def test_outliers_drop_out_of_typical_times():
+    assert timing.typical([1, 9, 1, 5, 1, 5], "ababab").tolist() == [1, 5, 1, 5, 1, 5]
+    assert timing.typical([1.0, 100.0, 1.2], ["a"] * 3).tolist() == [1.2] * 3
+
+
 def test_the_time_and_memory_of_a_command_are_measured():
     seconds, megabytes = recognize._timed([sys.executable, "-c", "bytearray(50_000_000)"], {})
     assert 0 < seconds < 60

@@ -3,7 +3,7 @@
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +24,15 @@ def seconds(call: Callable[[], object], repeats: int) -> np.ndarray:
         jax.block_until_ready(call())
         times[number] = time.perf_counter() - start
     return times
+
+
+def typical(times: Sequence[float] | np.ndarray, kinds: Sequence[Hashable]) -> np.ndarray:
+    """Each time replaced by the median of its kind, so that what else the machine did drops out."""
+    medians = {
+        kind: np.median([t for t, k in zip(times, kinds, strict=True) if k == kind])
+        for kind in set(kinds)
+    }
+    return np.asarray([medians[kind] for kind in kinds])
 
 
 def peak_flops(dtype, size: int | None = None, repeats: int = 10) -> float:

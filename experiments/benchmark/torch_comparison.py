@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from ml_collections import ConfigDict
 
-from experiments.benchmark import torch_model
+from experiments.benchmark import timing, torch_model
 from experiments.benchmark import train as benchmark
 from im2latex_jax import compilation, train
 from im2latex_jax.datasets import parallel
@@ -39,18 +39,18 @@ def compare(config: ConfigDict, splits, steps: int) -> dict[str, Any]:
         for runner in (ours, theirs):
             for batch in batches[start : start + BLOCK]:
                 runner.step(batch)
-    jax_rate, torch_rate = (
-        config.batch_size * steps / float(np.sum(runner.seconds)) for runner in (ours, theirs)
+    shapes = [benchmark.shape_of(batch) for batch in batches]
+    jax_seconds, torch_seconds = (
+        float(timing.typical(runner.seconds, shapes).mean()) for runner in (ours, theirs)
     )
     differences = np.abs(np.subtract(ours.losses, theirs.losses))
     return {
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
         "steps": steps,
-        "jax_images_per_second": jax_rate,
-        "torch_images_per_second": torch_rate,
-        # batches differ in shape: a step is compared with the other's on the same batch
-        "ratio": float(np.median(np.divide(theirs.seconds, ours.seconds))),
+        "jax_images_per_second": config.batch_size / jax_seconds,
+        "torch_images_per_second": config.batch_size / torch_seconds,
+        "ratio": torch_seconds / jax_seconds,
         "jax_losses": ours.losses,
         "torch_losses": theirs.losses,
         "largest_loss_difference": float(differences.max()),

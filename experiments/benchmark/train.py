@@ -89,11 +89,12 @@ def measure(
         state, metrics = programs[shape](state, batch)
         jax.block_until_ready(metrics)
         ready[number] = time.perf_counter() - start
+    ready = timing.typical(ready, shapes)
     state, waited, fed = _fed_loop(experiment, programs, state, steps)
 
     main = _costliest(experiment, shapes)
     batch = window[shapes.index(main)]
-    main_seconds = float(np.median([t for t, s in zip(ready, shapes, strict=True) if s == main]))
+    main_seconds = float(ready[shapes.index(main)])
     flops = operations.count(step.trace(state, batch).jaxpr.jaxpr)
     cost = programs[main].cost_analysis() or {}
     memory = programs[main].memory_analysis()
@@ -112,7 +113,7 @@ def measure(
         "batch_size": config.batch_size,
         "steps": steps,
         "images_per_second": config.batch_size * steps / float(ready.sum()),
-        "ms_per_step": 1000 * float(np.median(ready)),
+        "ms_per_step": 1000 * float(ready.mean()),
         "loop_images_per_second": config.batch_size * steps / fed,
         "input_wait_share": waiting,
         "input_ms_per_batch": 1000 * _load_seconds(experiment, steps),
@@ -302,8 +303,9 @@ def describe(figures: dict[str, Any]) -> str:
     lines = [
         f"{f['device']} ({f['platform']}, {f['cpus']} CPUs), jax {f['jax']}, {f['dtype']}, "
         f"{f['parameters']:,} parameters, batches of {f['batch_size']}",
-        f"{f['images_per_second']:,.1f} images/s, {f['ms_per_step']:,.1f} ms a step (median over "
-        f"{f['steps']} steps, {f['programs']} shapes); {f['padding_share']:.1%} padding",
+        f"{f['images_per_second']:,.1f} images/s, {f['ms_per_step']:,.1f} ms a step (mean of the "
+        f"medians of {f['programs']} shapes, over {f['steps']} steps); "
+        f"{f['padding_share']:.1%} padding",
         f"with the input pipeline: {f['loop_images_per_second']:,.1f} images/s, "
         f"{f['input_wait_share']:.2%} of the time waiting for it (augmentation of "
         f"{f['augmentation_probability']:.0%}; a batch takes one thread "
@@ -327,8 +329,7 @@ def describe(figures: dict[str, Any]) -> str:
         lines += [
             f"PyTorch {t['torch']}, {t['threads']} threads, the same {t['steps']} steps in turn:",
             f"  JAX {t['jax_images_per_second']:,.1f} images/s, PyTorch "
-            f"{t['torch_images_per_second']:,.1f} images/s; ratio of a step's times, median: "
-            f"{t['ratio']:.2f}",
+            f"{t['torch_images_per_second']:,.1f} images/s: ratio {t['ratio']:.2f}",
             f"  last loss {t['jax_losses'][-1]:.6f} and {t['torch_losses'][-1]:.6f}; largest "
             f"difference {t['largest_loss_difference']:.1e}",
         ]
