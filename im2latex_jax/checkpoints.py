@@ -10,7 +10,7 @@ import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
-from im2latex_jax import fingerprints
+from im2latex_jax import fingerprints, processes
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.train_state import TrainState
 
@@ -39,7 +39,7 @@ class Checkpoints:
 
     def __init__(self, folder: pathlib.Path, keep: int = 2):
         """Opens or makes `folder`; the newest `keep` and the best checkpoint are kept."""
-        self._remarks = _set_aside_unlistable(folder)
+        self._remarks = processes.by_first(lambda: _set_aside_unlistable(folder)) or []
         policy = checkpoint_managers.AnyPreservationPolicy(
             [
                 checkpoint_managers.LatestN(keep),
@@ -56,6 +56,8 @@ class Checkpoints:
                 preservation_policy=policy,
                 best_fn=lambda metrics: metrics["bleu"],
                 cleanup_tmp_directories=True,
+                # All processes see the same checkpoints, also on a file system that lags behind.
+                single_host_load_and_broadcast=jax.process_count() > 1,
             ),
         )
 
@@ -110,9 +112,28 @@ class Checkpoints:
     def restore(self, like: TrainState, step: int) -> tuple[TrainState, Progress]:
         """The state and progress saved at `step`.
 
+        Arrays come to lie where those of `like` do, wherever they were when they were saved.
+
         Raises:
-          CheckpointError: if the checkpoint is of another network or optimizer, or is damaged.
+          CheckpointError: if the checkpoint is of another network or optimizer, or is damaged. Of
+            several processes all raise it.
         """
+        try:
+            state, progress, saved = processes.together(lambda: self._read(like, step))
+            read = fingerprints.of_tree(state)
+            processes.together(lambda: self._compare(step, saved, read))
+        except CheckpointError:
+            raise
+        except Im2latexError as error:  # another process's
+            raise CheckpointError(str(error)) from error
+        return state, progress
+
+    def _compare(self, step: int, saved: str | None, read: str) -> None:
+        if saved not in (None, read):
+            raise self._error(step, "its bytes are not those that were saved")
+
+    def _read(self, like: TrainState, step: int) -> tuple[TrainState, Progress, str | None]:
+        """State, progress and the fingerprint (None in older checkpoints) of a checkpoint."""
         abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
         try:
             restored: Any = self._manager.restore(
@@ -122,17 +143,14 @@ class Checkpoints:
                 ),
             )
             saved = dict(restored.progress)
-            fingerprint = saved.pop("fingerprint", None)  # older checkpoints have none
-            progress = Progress(**saved)
+            fingerprint = saved.pop("fingerprint", None)
+            return restored.state, Progress(**saved), fingerprint
         except Exception as error:  # orbax raises plain Exceptions, among others
             cause: BaseException = error
             while cause.__cause__ is not None:
                 cause = cause.__cause__
             reason = next(iter(str(cause).strip().splitlines()), repr(cause))
             raise self._error(step, reason) from error
-        if fingerprint not in (None, fingerprints.of_tree(restored.state)):
-            raise self._error(step, "its bytes are not those that were saved")
-        return restored.state, progress
 
     def restore_newest(self, like: TrainState) -> tuple[TrainState, Progress, str] | None:
         """The newest state and progress that can be read, and a remark on what could not.
@@ -163,7 +181,8 @@ class Checkpoints:
 
     def set_aside(self, step: int) -> None:
         """Takes a damaged checkpoint out of the way, without deleting it."""
-        _set_aside(pathlib.Path(self._manager.directory, str(step)))
+        checkpoint = pathlib.Path(self._manager.directory, str(step))
+        processes.by_first(lambda: _set_aside(checkpoint))
         self._manager.reload()
 
     def wait(self) -> None:

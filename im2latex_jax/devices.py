@@ -158,7 +158,7 @@ def fetch(tree: Any) -> Any:
 def _gathered(array: Any) -> Any:
     if not isinstance(array, jax.Array) or array.is_fully_addressable:
         return array
-    if array.is_fully_replicated:
+    if array.is_fully_replicated or not isinstance(array.sharding, NamedSharding):
         return array
     return jax.device_get(_gather(array.sharding.mesh)(array))
 

@@ -87,8 +87,8 @@ def is_first() -> bool:
     return jax.process_index() == 0
 
 
-def together(action: Callable[[], T], *, here: bool = True) -> T | None:
-    """Calls `action`, where `here`, and waits until all processes have; returns what it returned.
+def together(action: Callable[[], T]) -> T:
+    """Calls `action` and waits until all processes have; returns what it returned here.
 
     Waits as long as it takes, with an ear for signals.
 
@@ -96,10 +96,11 @@ def together(action: Callable[[], T], *, here: bool = True) -> T | None:
       Im2latexError: one was raised in this process, or in another.
     """
     if jax.process_count() == 1:
-        return action() if here else None
-    result, failure = None, None
+        return action()
+    results: list[T] = []
+    failure: Im2latexError | None = None
     try:
-        result = action() if here else None
+        results.append(action())
     except Im2latexError as error:
         failure = error
     _wait_for_all()
@@ -113,18 +114,18 @@ def together(action: Callable[[], T], *, here: bool = True) -> T | None:
         if row.any():
             text = row.tobytes().rstrip(b"\0")
             raise Im2latexError(f"process {number}: {text.decode(errors='replace')}")
-    return result
+    return results[0]
+
+
+def by_first(action: Callable[[], T]) -> T | None:
+    """`together`, but only the first process calls `action`; the others get None."""
+    return together(lambda: action() if is_first() else None)
 
 
 def first_then_others(action: Callable[[], T]) -> T:
-    """Calls `action` in the first process, and then in the others, who find what it has left.
-
-    Raises:
-      Im2latexError: as `together`.
-    """
-    first = together(action, here=is_first())
-    others = together(action, here=not is_first())
-    return first if is_first() else others  # type: ignore[return-value]
+    """`together`, but the others call `action` after the first, to find what it has left."""
+    first = by_first(action)
+    return together(lambda: action() if first is None else first)
 
 
 def union(mask: np.ndarray) -> np.ndarray:
@@ -148,9 +149,10 @@ class Vote:
     later, when the devices have long counted it, so that nobody waits for it.
     """
 
-    def __init__(self, mesh: Mesh):
-        """Counts over the devices of `mesh`."""
-        self._rows = NamedSharding(mesh, P(mesh.axis_names))
+    def __init__(self) -> None:
+        """To be made by all processes alike."""
+        mesh = Mesh(jax.devices(), "device")
+        self._rows = NamedSharding(mesh, P("device"))
         self._any = jax.jit(jnp.any, out_shardings=NamedSharding(mesh, P()))
         self._calls = 0
         self._open: jax.Array | None = None

@@ -208,15 +208,12 @@ def _run(
         compilation.check_deterministic()
     experiment = processes.first_then_others(lambda: set_up(config))
     if jax.process_count() > 1:
-        signals.share(processes.Vote(experiment.layout.mesh))
+        signals.share(processes.Vote())
     train_step = Programs(experiment.train_step(), signals)
     eval_step = Programs(evaluate.make_eval_step(experiment.model, experiment.layout), signals)
     if not (workdir / "result.json").exists():
         _check_memory(experiment, train_step)
-    remarks = (
-        processes.together(lambda: _prepare_workdir(experiment, workdir), here=processes.is_first())
-        or []
-    )
+    remarks = processes.by_first(lambda: _prepare_workdir(experiment, workdir)) or []
     with Checkpoints(workdir / "checkpoints", config.keep_checkpoints) as checkpoints:
         state, progress = experiment.initial_state(), Progress()
         restored = checkpoints.restore_newest(state)
@@ -322,10 +319,11 @@ def _draw_samples(
     """A picture of test formulas with what the network reads."""
     count = experiment.config.num_samples
     rows = [
-        (experiment.test.load(number)[0], " ".join(truth), " ".join(prediction))
+        (example[0], " ".join(truth), " ".join(prediction))
         for number, truth, prediction in list(
             zip(evaluation.ids, evaluation.truths, evaluation.predictions, strict=True)
         )[:: max(1, len(evaluation.ids) // count)][:count]
+        if (example := experiment.test.load(number)) is not None
     ]
     title = (
         f"Test split: BLEU {evaluation.metrics.bleu:.1f}, "
