@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from im2latex_jax.datasets import parallel
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex.vocabulary import BOS, EOS, PAD
 
@@ -295,6 +296,10 @@ class BatchSource:
                 f"batch_size {self.plan.batch_size} does not divide by {self.num_hosts} hosts: "
                 "set --config.batch_size to a multiple"
             )
+
+    def __setstate__(self, state: dict) -> None:  # in a process that loads batches
+        self.__dict__.update(state)
+        parallel.end_with_parent()
 
     def __len__(self) -> int:
         return len(self.plan) - self.start

@@ -1,6 +1,10 @@
 """Buckets, plans, and batches."""
 
 import itertools
+import pathlib
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -194,3 +198,38 @@ def test_the_largest_bucket_is_the_most_work_and_its_shapes_are_those_of_batches
     assert shapes.keys() == batch.keys() - {"ids"}
     for name, shape in shapes.items():
         assert (shape.shape, shape.dtype) == (batch[name].shape, batch[name].dtype)
+
+
+def running(pid):
+    """Whether there is such a process that is more than a remnant."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not pathlib.Path("/proc/self").exists(), reason="needs Linux's /proc")
+def test_worker_processes_end_with_a_program_that_is_killed(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(
+        f"""if __name__ == "__main__":
+        import multiprocessing, sys, time
+        sys.path.insert(0, {str(pathlib.Path(__file__).parent)!r})
+        import input_pipeline_test as test
+        source = test.BatchSource(test.toy_plan(), test.load)
+        batches = test.input_pipeline.batches(source, num_workers=2)
+        next(batches)
+        print(*(child.pid for child in multiprocessing.active_children()), flush=True)
+        time.sleep(600)
+        """
+    )
+    with subprocess.Popen([sys.executable, str(program)], stdout=subprocess.PIPE) as process:
+        workers = [int(pid) for pid in process.stdout.readline().split()]
+        assert len(workers) == 2
+        assert all(map(running, workers))
+        process.kill()
+    until = time.monotonic() + 30
+    while any(map(running, workers)) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not any(map(running, workers))

@@ -70,19 +70,24 @@ def ordered_map(
         executor.shutdown(cancel_futures=True)
 
 
-def _start_worker(initializer: Callable[[], None] | None) -> None:
-    """What a worker does first."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    if initializer is not None:
-        initializer()
+def end_with_parent() -> None:
+    """Has this process end when the process that spawned it is gone; to be called by workers.
 
-
-def _end_with_parent() -> None:
-    """Ends this process when its parent is gone.
-
-    A worker of ProcessPoolExecutor whose parent was killed waits for work without end.
+    A worker whose parent was killed would wait without end for work, or for its results to be read.
     """
     parent = multiprocessing.parent_process()
-    if parent is not None:
+    if parent is None:
+        return
+
+    def wait_for_it() -> None:
         parent.join()
         os._exit(1)
+
+    threading.Thread(target=wait_for_it, daemon=True).start()
+
+
+def _start_worker(initializer: Callable[[], None] | None) -> None:
+    """What a worker does first."""
+    end_with_parent()
+    if initializer is not None:
+        initializer()
