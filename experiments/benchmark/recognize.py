@@ -170,9 +170,8 @@ def cold_starts(model: model_files.TrainedModel, picture: bytes) -> dict[str, fl
         folder = pathlib.Path(name)
         model_files.save(folder / "model", model)
         (folder / "picture.png").write_bytes(picture)
-        command = [sys.executable, "-c", "import sys; from im2latex_jax import cli; "]
-        command[-1] += "sys.exit(cli.main())"
-        command += ["predict", str(folder / "picture.png"), "--checkpoint", str(folder / "model")]
+        command = [sys.executable, "-c", _PREDICT, "predict", str(folder / "picture.png")]
+        command += ["--checkpoint", str(folder / "model")]
         environment = {**os.environ, "IM2LATEX_CACHE": str(folder / "cache")}
         starts = [_timed(command, environment) for _ in range(1 + COLD_STARTS)]
     return {
@@ -182,15 +181,28 @@ def cold_starts(model: model_files.TrainedModel, picture: bytes) -> dict[str, fl
     }
 
 
+# The command `im2latex`, which then says how much memory it took.
+_PREDICT = """
+from im2latex_jax import cli
+if cli.main():
+    raise SystemExit(1)
+from experiments.benchmark import timing
+print(timing.resident_megabytes())
+"""
+
+
 def _timed(command: Sequence[str], environment: dict[str, str]) -> tuple[float, float]:
-    """Seconds and peak memory in megabytes of a command that must succeed."""
+    """Seconds that a command takes, and the figure that it prints last.
+
+    Raises:
+      Im2latexError: if it fails.
+    """
     start = time.perf_counter()
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise Im2latexError(f"{' '.join(command)}: ended with status {process.returncode}")
-    return time.perf_counter() - start, timing.resident(usage)
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    seconds = time.perf_counter() - start
+    if ended.returncode:
+        raise Im2latexError(f"im2latex predict fails: {ended.stderr.strip()}")
+    return seconds, float(ended.stdout.splitlines()[-1])
 
 
 def pix2tex(python: str, pictures: stand_in.Drawn, tokens: int) -> dict[str, Any]:

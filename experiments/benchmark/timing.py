@@ -1,5 +1,6 @@
 """Timing of what JAX computes, and what it takes of the machine."""
 
+import pathlib
 import resource
 import sys
 import time
@@ -46,12 +47,12 @@ def peak_flops(dtype, size: int | None = None, repeats: int = 10) -> float:
 
 def resident_megabytes() -> float:
     """The most memory that this process has had."""
-    return resident(resource.getrusage(resource.RUSAGE_SELF))
-
-
-def resident(usage: resource.struct_rusage) -> float:
-    """The most memory, in megabytes, that a process has had; its unit differs by system."""
-    return usage.ru_maxrss / (MEGABYTE if sys.platform == "darwin" else 1024)
+    status = pathlib.Path("/proc/self/status")
+    if status.exists():  # Linux, where getrusage also counts the process that started this one
+        lines = status.read_text().splitlines()
+        return next(int(x.split()[1]) for x in lines if x.startswith("VmHWM:")) / 1024
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used / (MEGABYTE if sys.platform == "darwin" else 1024)
 
 
 def device_megabytes() -> float | None:
