@@ -11,9 +11,10 @@ empty and with a filled cache of compiled programs.
 --pix2tex-python PYTHON compares with pix2tex 0.1.4 on the same pictures with as many tokens and
 threads, its weights random too (nothing is downloaded; its network that resizes pictures is left
 out, which favours it). Its requirements do not fit this project's; it has an environment of its
-own, on Python 3.11:
+own, on Python 3.11 (these versions work together, whatever their metadata say; torch may be its
+CPU build):
 
-    pip install torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu
+    pip install torch==2.13.0
     pip install --no-deps pix2tex==0.1.4 x-transformers==0.15.0 entmax timm==0.5.4 \
         torchvision==0.15.2
     pip install munch einops pyyaml requests tqdm pandas transformers==4.44.2 \

@@ -11,8 +11,8 @@ backward, on a batch of the costliest shape. Shares are of the whole step on tha
 what is left, and is negative where the parts cost more alone than fused into the step.
 
 --torch trains the same network written plainly in PyTorch beside it, from the same weights on the
-same batches. PyTorch is not a dependency: install it first (for a CPU, `pip install torch==2.13.0
---index-url https://download.pytorch.org/whl/cpu`).
+same batches, in turn, with the same schedule and clipping. PyTorch is not a dependency: install it
+first (`pip install torch`; 2.13.0 was tried).
 """
 
 import argparse
