@@ -110,7 +110,7 @@ class Checkpoints:
         )
 
     def restore(self, like: TrainState, step: int) -> tuple[TrainState, Progress]:
-        """The state and progress saved at `step`.
+        """The state and progress saved at `step`; `like` may be shapes.
 
         Arrays come to lie where those of `like` do, wherever they were when they were saved.
 
@@ -134,7 +134,7 @@ class Checkpoints:
 
     def _read(self, like: TrainState, step: int) -> tuple[TrainState, Progress, str | None]:
         """State, progress and the fingerprint (None in older checkpoints) of a checkpoint."""
-        abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
+        abstract = jax.tree.map(_placed, like)
         try:
             restored: Any = self._manager.restore(
                 step,
@@ -191,6 +191,12 @@ class Checkpoints:
 
     def _error(self, step: int, reason: str) -> CheckpointError:
         return CheckpointError(_refusal(self._manager.directory / str(step), reason))
+
+
+def _placed(leaf: jax.Array | jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
+    """Shape and type with a place, which a shape alone may lack: then it is the first device."""
+    sharding = leaf.sharding or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
 
 
 def _refusal(checkpoint: os.PathLike, reason: str) -> str:

@@ -215,9 +215,10 @@ def _run(
         _check_memory(experiment, train_step)
     remarks = processes.by_first(lambda: _prepare_workdir(experiment, workdir)) or []
     with Checkpoints(workdir / "checkpoints", config.keep_checkpoints) as checkpoints:
-        state, progress = experiment.initial_state(), Progress()
-        restored = checkpoints.restore_newest(state)
-        if restored is not None:
+        restored = checkpoints.restore_newest(experiment.state_shapes())
+        if restored is None:
+            state, progress = experiment.initial_state(), Progress()
+        else:
             state, progress, remark = restored
             remarks.append(remark)
         loop = train_loop.TrainLoop(

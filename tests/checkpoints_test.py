@@ -42,8 +42,10 @@ def test_everything_comes_back(tmp_path):
         checkpoints.save(state(7), progress)
     with Checkpoints(tmp_path) as checkpoints:
         restored, same_progress = checkpoints.restore(state(0), 7)
+        from_shapes, _ = checkpoints.restore(jax.eval_shape(lambda: state(0)), 7)
     assert same_progress == progress
     jax.tree.map(np.testing.assert_array_equal, restored, state(7))
+    jax.tree.map(np.testing.assert_array_equal, from_shapes, state(7))
 
 
 def test_a_checkpoint_of_another_network_is_refused_in_one_line(tmp_path):

@@ -97,7 +97,8 @@ def start(folder: pathlib.Path, workdir: pathlib.Path, num_epochs: int, kill: Ki
             process.kill()
             break
     status = process.wait(timeout=PATIENCE)
-    for line in iter(lambda: lines.get(timeout=PATIENCE), None):
+    # What it said until it was dead. The end comes when no process of the run is left to say more.
+    while line is not None and (line := lines.get(timeout=PATIENCE)) is not None:
         if line.startswith(MARK):
             phase = line.removeprefix(MARK).strip()
     end = {0: "finished", -9: "killed"}.get(status, "failed")
