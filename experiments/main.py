@@ -32,7 +32,8 @@ def parse(argv: list[str]) -> list[str]:
 
 
 def main(_: list[str]) -> None:
-    logging.set_verbosity(logging.FATAL)  # orbax shows the traceback of what is told in a line below
+    # orbax shows the traceback of what is told in a line below
+    logging.set_verbosity(logging.FATAL)
     from im2latex_jax import compilation, processes, programs, train
     from im2latex_jax.errors import Im2latexError
 

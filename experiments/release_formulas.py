@@ -8,24 +8,27 @@ Gathers the formulas that the released model is trained on, for `configs/release
 - `DIR/held_out.txt`: the first 1,000 of those validation formulas, which must not come in.
 """
 
+import argparse
 import collections
 import lzma
 import pathlib
-from collections.abc import Sequence
-
-from absl import app, flags
 
 HELD_OUT = 1_000  # validation formulas that are never trained on
 
-_DATA = flags.DEFINE_string("data", None, "folder of the data", required=True)
-_OUT = flags.DEFINE_string("out", None, "folder for the lists; made if missing", required=True)
-_MIN_INLINE = flags.DEFINE_integer("min_inline", 25, "characters of an inline formula to take it")
 
-
-def main(argv: Sequence[str]) -> None:
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected argument {argv[1]!r}")
-    counts = gather(pathlib.Path(_DATA.value), pathlib.Path(_OUT.value), _MIN_INLINE.value)
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.release_formulas",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--data", type=pathlib.Path, required=True, help="folder of the data")
+    parser.add_argument("--out", type=pathlib.Path, required=True, help="folder for the lists")
+    parser.add_argument(
+        "--min_inline", type=int, default=25, help="characters of an inline formula to take it"
+    )
+    parsed = parser.parse_args()
+    counts = gather(parsed.data, parsed.out, parsed.min_inline)
     print(", ".join(f"{count} {name}" for name, count in counts.items()))
 
 
@@ -51,4 +54,4 @@ def gather(data: pathlib.Path, out: pathlib.Path, min_inline: int) -> dict[str, 
 
 
 if __name__ == "__main__":
-    app.run(main)
+    main()

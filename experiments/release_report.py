@@ -16,13 +16,14 @@ of the release). What is missing is left out, and the report says so. The sets:
 DIR gets `report.json` and `index.html`.
 """
 
+import argparse
 import dataclasses
 import json
 import pathlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from absl import app, flags, logging
+from absl import logging
 
 from experiments import browser_pictures
 from im2latex_jax.datasets.im2latex_100k import release
@@ -44,16 +45,6 @@ TEXTBOOK = pathlib.Path(__file__).with_name("textbook_formulas.tsv")
 FONTS = tuple(FAMILIES)[1:11]
 RESOLUTIONS = (80, 120, 150, 200, 300)
 MATHTEXT_FONTS = ("stix", "stixsans", "dejavusans", "dejavuserif")
-
-_DATA = flags.DEFINE_string("data", None, "folder of the data", required=True)
-_OUT = flags.DEFINE_string("out", None, "folder of the report", required=True)
-_CHECKPOINT = flags.DEFINE_string("checkpoint", None, "the model; default: that of the package")
-_KATEX = flags.DEFINE_string("katex", None, "folder of the npm package katex")
-_MATHJAX = flags.DEFINE_string("mathjax", None, "folder of the npm package mathjax, version 3")
-_NUM_PLAIN = flags.DEFINE_integer("num_plain", 1000, "validation formulas drawn plainly", 1)
-_NUM_STYLED = flags.DEFINE_integer("num_styled", 200, "of these in each font and resolution", 1)
-_BATCH_SIZE = flags.DEFINE_integer("batch_size", 16, "pictures read at a time", 1)
-_BEAM_SIZE = flags.DEFINE_integer("beam_size", 1, "hypotheses of the search", 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -219,29 +210,47 @@ def line(name: str, figures: dict) -> str:
     )
 
 
-def main(argv: Sequence[str]) -> None:
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected argument {argv[1]!r}")
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.release_report",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--data", type=pathlib.Path, required=True, help="folder of the data")
+    add("--out", type=pathlib.Path, required=True, help="folder of the report")
+    add("--checkpoint", help="the model; default: that of the package")
+    add("--katex", help="folder of the npm package katex")
+    add("--mathjax", help="folder of the npm package mathjax, version 3")
+    add("--num_plain", type=int, default=1000, help="validation formulas drawn plainly")
+    add("--num_styled", type=int, default=200, help="of these in each font and resolution")
+    add("--batch_size", type=int, default=16, help="pictures read at a time")
+    add("--beam_size", type=int, default=1, help="hypotheses of the search")
+    return parser.parse_args()
+
+
+def main() -> None:
+    parsed = arguments()
     logging.set_verbosity(logging.ERROR)  # JAX tells of devices that are not there
     from im2latex_jax import compilation
     from im2latex_jax.recognizer import Recognizer
 
     compilation.enable_cache()
-    packages = {"katex": _KATEX.value, "mathjax": _MATHJAX.value}
+    packages = {"katex": parsed.katex, "mathjax": parsed.mathjax}
     try:
         recognizer = Recognizer.load(
-            _CHECKPOINT.value, batch_size=_BATCH_SIZE.value, beam_size=_BEAM_SIZE.value
+            parsed.checkpoint, batch_size=parsed.batch_size, beam_size=parsed.beam_size
         )
         chosen = [
-            *plans(pathlib.Path(_DATA.value), _NUM_PLAIN.value, _NUM_STYLED.value),
+            *plans(parsed.data, parsed.num_plain, parsed.num_styled),
             *textbook_plans(packages),
         ]
-        model = _CHECKPOINT.value or "the weights of the package"
-        subtitle = f"{model}, beam size {_BEAM_SIZE.value}"
-        measure(chosen, recognizer, pathlib.Path(_OUT.value), subtitle)
+        model = parsed.checkpoint or "the weights of the package"
+        subtitle = f"{model}, beam size {parsed.beam_size}"
+        measure(chosen, recognizer, parsed.out, subtitle)
     except Im2latexError as error:
         sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":
-    app.run(main)
+    main()
