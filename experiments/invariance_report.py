@@ -12,7 +12,6 @@ import json
 import sys
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 
 from im2latex_jax import evaluation_sets, images
@@ -85,7 +84,7 @@ def changed(picture: np.ndarray, look: str, dpi: int) -> np.ndarray:
     """A cropped grey picture (0 ink, 255 paper) in another look; margins of half an inch."""
     if "wide" in look:
         margin = dpi // 2
-        picture = cv2.copyMakeBorder(picture, *[margin] * 4, cv2.BORDER_CONSTANT, value=255)
+        picture = np.pad(picture, margin, constant_values=255)
     return 255 - picture if "dark" in look else picture
 
 

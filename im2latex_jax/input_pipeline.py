@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from im2latex_jax.datasets import parallel
+from im2latex_jax import parallel
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex.vocabulary import BOS, EOS, PAD
 

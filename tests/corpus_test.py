@@ -23,14 +23,13 @@ import cv2
 import numpy as np
 import pytest
 
-from im2latex_jax import datasets, images
-from im2latex_jax.datasets import parallel
+from im2latex_jax import datasets, images, parallel
 from im2latex_jax.datasets.corpus import chunks, drawing, pictures, selection
 from im2latex_jax.datasets.corpus.builder import CorpusConfig
 from im2latex_jax.datasets.corpus.sources import Columns, Source, SourceError
-from im2latex_jax.datasets.parallel import WorkerKilledError
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex.canonical import canonicalize
+from im2latex_jax.parallel import WorkerKilledError
 
 RULES = selection.Rules(
     seed=0, validation_share=0.2, test_share=0.2, canonical=False, min_tokens=1, max_tokens=50

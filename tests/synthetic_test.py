@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
-from im2latex_jax import datasets
-from im2latex_jax.datasets import grammar, parallel
+from im2latex_jax import datasets, parallel
+from im2latex_jax.datasets import grammar
 from im2latex_jax.datasets.records import Split
 from im2latex_jax.datasets.synthetic import drawing
 from im2latex_jax.errors import Im2latexError

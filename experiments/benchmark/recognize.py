@@ -40,8 +40,15 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from experiments.benchmark import settings, stand_in, timing
-from im2latex_jax import compilation, decoding, images, input_pipeline, model_files, recognizer
-from im2latex_jax.datasets import parallel
+from im2latex_jax import (
+    compilation,
+    decoding,
+    images,
+    input_pipeline,
+    model_files,
+    parallel,
+    recognizer,
+)
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex.vocabulary import EOS, SPECIAL_TOKENS, Vocabulary
 from im2latex_jax.model import im2latex

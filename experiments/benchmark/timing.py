@@ -10,8 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from im2latex_jax import compilation
-from im2latex_jax.datasets import parallel
+from im2latex_jax import compilation, parallel
 
 MEGABYTE = 2**20
 

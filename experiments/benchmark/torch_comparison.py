@@ -11,8 +11,7 @@ from ml_collections import ConfigDict
 
 from experiments.benchmark import timing, torch_model
 from experiments.benchmark import train as benchmark
-from im2latex_jax import compilation, train
-from im2latex_jax.datasets import parallel
+from im2latex_jax import compilation, parallel, train
 
 BLOCK = 5  # steps of one before it is the other's turn
 

@@ -16,7 +16,7 @@ from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
-from im2latex_jax import whole_files
+from im2latex_jax import parallel, whole_files
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.rendering import mathtext
 from im2latex_jax.rendering.formula_lines import FormulaLine, read_formulas
@@ -240,7 +240,9 @@ def _render_mathtext(
     # fork of a process with threads (JAX has some) can hang.
     context = multiprocessing.get_context("spawn")
     with (
-        ProcessPoolExecutor(jobs or num_cores(), mp_context=context) as pool,
+        ProcessPoolExecutor(
+            jobs or num_cores(), mp_context=context, initializer=parallel.end_with_parent
+        ) as pool,
         tqdm(total=len(formulas), unit="formula", disable=None if progress else True) as bar,
     ):
         try:

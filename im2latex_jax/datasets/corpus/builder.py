@@ -15,7 +15,8 @@ from typing import Any
 import tensorflow_datasets as tfds
 import tqdm
 
-from im2latex_jax.datasets import parallel, records
+from im2latex_jax import parallel
+from im2latex_jax.datasets import records
 from im2latex_jax.datasets.corpus import card, chunks, drawing, selection
 from im2latex_jax.datasets.corpus.selection import SPLITS, Candidate, Rejected
 from im2latex_jax.datasets.corpus.sources import Columns, Source, SourceError, unique_names

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from im2latex_jax.datasets import parallel
+from im2latex_jax import parallel
 from im2latex_jax.datasets.corpus.sources import Line, Reason, Source
 from im2latex_jax.latex.canonical import canonicalize
 from im2latex_jax.latex.normalizer import NormalizeError, normalize

@@ -16,7 +16,8 @@ import tensorflow_datasets as tfds
 import tqdm
 from tensorflow_datasets.core.download.util import DownloadError
 
-from im2latex_jax.datasets import parallel, records
+from im2latex_jax import parallel
+from im2latex_jax.datasets import records
 from im2latex_jax.datasets.im2latex_100k import pages, release
 from im2latex_jax.errors import Im2latexError
 

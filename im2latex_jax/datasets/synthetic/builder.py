@@ -12,7 +12,8 @@ from typing import Any
 import tensorflow_datasets as tfds
 import tqdm
 
-from im2latex_jax.datasets import parallel, records
+from im2latex_jax import parallel
+from im2latex_jax.datasets import records
 from im2latex_jax.datasets.synthetic import drawing
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.rendering import mathtext
