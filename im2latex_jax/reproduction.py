@@ -76,12 +76,15 @@ class _Stop(Exception):
 
 
 def saved_config(run: pathlib.Path) -> ConfigDict:
-    """The configuration of a run, from its folder.
+    """The configuration of a run, from its folder, for one process.
 
     Raises:
       Im2latexError: the folder holds no run.
     """
-    return ConfigDict({**provenance.ADDED_KEYS, **_tuples(provenance.read(run, provenance.CONFIG))})
+    saved = _tuples(provenance.read(run, provenance.CONFIG))
+    config = ConfigDict({**provenance.ADDED_KEYS, **saved})
+    config.distributed.enabled = False
+    return config
 
 
 def reproduce(run: pathlib.Path, workdir: pathlib.Path) -> Verdict:
