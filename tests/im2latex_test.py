@@ -42,14 +42,15 @@ def test_logits_are_the_same_alone_and_in_a_padded_batch(size):
         image[:height, :width, 0] = ink
         return image
 
-    alone, alone_counts = model.apply(
+    apply = jax.jit(model.apply)
+    alone, alone_counts = apply(
         variables,
         padded(-(-height // 8) * 8, -(-width // 8) * 8)[None],
         np.asarray([size], np.int32),
         tokens,
     )
     other = np.full((32, 64, 1), 255, np.uint8)
-    batch, counts = model.apply(
+    batch, counts = apply(
         variables,
         np.stack([other, padded(32, 64)]),
         np.asarray([[32, 64], size], np.int32),

@@ -63,3 +63,21 @@ def test_a_thread_leaves_signals_to_the_main_thread():
     thread.start()
     thread.join()
     assert seen == [before]
+
+
+def test_shared_signals_count_when_all_know_of_them_and_not_before():
+    asked = []
+
+    def vote(wanted):
+        asked.append(wanted)
+        return len(asked) == 3  # another process's wish, say
+
+    signals = interruption.Signals()
+    signals.share(vote)
+    signals.check()
+    signals.received = True
+    signals.poll()
+    signals.check()
+    with pytest.raises(Interrupted):
+        signals.check()
+    assert asked == [False, True, True]

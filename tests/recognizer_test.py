@@ -3,6 +3,7 @@ import dataclasses
 import subprocess
 import sys
 
+import jax
 import numpy as np
 import pytest
 import tiny_model
@@ -181,8 +182,8 @@ def test_the_confidence_is_the_probability_at_the_models_temperature(recognizer,
 
 
 def test_the_loss_is_the_cross_entropy_of_the_true_formulas(recognizer, pictures):
-    answers = recognizer([*pictures, b"not a picture"])
-    truths = [formula.split() for formula in (*FORMULAS, "x")]
+    answers = recognizer([*pictures[1:3], b"not a picture"])
+    truths = [formula.split() for formula in (*FORMULAS[1:3], "x")]
     model = recognizer.model
     losses = []
     for answer, truth in zip(answers[:-1], truths[:-1], strict=True):
@@ -190,7 +191,8 @@ def test_the_loss_is_the_cross_entropy_of_the_true_formulas(recognizer, pictures
         height, width = answer.ink.shape
         canvas = np.pad(answer.ink, ((0, -height % 8), (0, -width % 8)))[None, :, :, None]
         sizes = np.asarray([[height, width]])
-        logits, _ = model.network.apply({"params": model.params}, canvas, sizes, tokens[:, :-1])
+        apply = jax.jit(model.network.apply)
+        logits, _ = apply({"params": model.params}, canvas, sizes, tokens[:, :-1])
         losses.append(np.asarray(train_state.token_loss(logits, tokens[:, 1:]))[0])
     expected = np.concatenate(losses).mean()
     assert recognizer.loss(answers, truths) == pytest.approx(expected, rel=1e-4)

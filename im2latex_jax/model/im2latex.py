@@ -91,4 +91,5 @@ def initialize(model: Im2Latex, key: jax.Array):
     images = jnp.zeros((1, rows, columns, 1), jnp.uint8)
     sizes = jnp.asarray([[rows, columns]], jnp.int32)
     tokens = jnp.zeros((1, 1), jnp.int32)
-    return model.init(key, images, sizes, tokens)["params"]
+    # Compiled: operation by operation it takes longer, and no cache keeps it.
+    return jax.jit(model.init)(key, images, sizes, tokens)["params"]
