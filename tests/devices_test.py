@@ -77,7 +77,7 @@ def test_eight_devices_give_the_loss_curve_of_one_and_their_checkpoint_goes_on_t
     assert resumed["loss"] == pytest.approx(finished[1]["loss"], abs=1e-5)
     np.testing.assert_allclose(several.losses(workdir), one, rtol=0, atol=1e-5)
     starts = json.loads((workdir / "environment.json").read_text())["later_starts"]
-    assert [start["num_devices"] for start in starts] == [1]
+    assert starts[-1]["num_devices"] == 1
 
 
 def test_a_batch_that_does_not_divide_is_refused_in_one_line(training):

@@ -67,7 +67,7 @@ def test_two_processes_stop_and_die_together_and_resume_to_the_same_result(train
     assert resumed["step"] == 12
     assert resumed["loss"] == pytest.approx(result["loss"], abs=1e-5)
     starts = json.loads((fewer / "environment.json").read_text())["later_starts"]
-    assert [start["num_processes"] for start in starts] == [1]
+    assert starts[-1]["num_processes"] == 1
 
 
 def test_a_process_that_never_comes_is_told_in_one_line(training):
