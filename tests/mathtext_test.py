@@ -114,3 +114,16 @@ def test_every_font_has_every_symbol_of_the_embedded_data_set():
     for font in mathtext.FONTS:
         for formula in formulas:
             assert mathtext.draw(formula, font).size
+
+
+def test_fonts_that_others_clear_do_not_change_what_is_drawn():
+    import matplotlib
+    from matplotlib.font_manager import get_font
+
+    path = f"{matplotlib.get_data_path()}/fonts/ttf/DejaVuSans.ttf"
+    formulas = (r"x ^ { 2 } + \alpha", r"\beta = x ^ { 2 } + \alpha", r"\frac { x } { \alpha }")
+    before = [mathtext.draw(formula, "dejavusans", 11) for formula in formulas]
+    get_font(path).clear()  # as a plot does that writes a text
+    mathtext._parser()._parse_cached.cache_clear()
+    after = [mathtext.draw(formula, "dejavusans", 11) for formula in formulas]
+    assert all(np.array_equal(one, other) for one, other in zip(before, after, strict=True))

@@ -16,6 +16,7 @@ def test_what_is_returned_and_raised_comes_back():
 
 def test_a_wait_ends_in_time_or_by_the_check_and_the_call_is_left_behind():
     go_on = threading.Event()
+    others = set(threading.enumerate())
 
     def check():
         raise InterruptedError
@@ -25,8 +26,9 @@ def test_a_wait_ends_in_time_or_by_the_check_and_the_call_is_left_behind():
     assert any_left()
     with pytest.raises(InterruptedError):
         in_thread(go_on.wait, check=check)
+    left = set(threading.enumerate()) - others
+    assert len(left) == 2
     go_on.set()
-    for thread in threading.enumerate():
-        if thread is not threading.current_thread() and thread.daemon:
-            thread.join(1)
-    assert not any_left()
+    for thread in left:
+        thread.join(10)
+    assert not any(thread.is_alive() for thread in left)

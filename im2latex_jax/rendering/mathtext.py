@@ -5,10 +5,11 @@ called here below matplotlib's figures, which would cost ten times as much. It h
 (`array`, `cases`), no `\\over` and few of the packages' symbols: what it cannot draw is refused.
 """
 
+import concurrent.futures
 import functools
 import logging
+import os
 import re
-import threading
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -23,8 +24,6 @@ FONTS = ("cm", "stix", "stixsans", "dejavusans", "dejavuserif")
 # Mathtext knows limits under these names only when they are written as commands.
 _LIMIT_OPERATOR = re.compile(r"\\operatorname\*\{(lim|liminf|limsup|sup|max|min)\}")
 _NO_GLYPH = re.compile(r"does not have a glyph for '?(?P<symbol>.*?)'? \[")
-
-_lock = threading.Lock()
 
 
 class MathtextError(Im2latexError):
@@ -90,9 +89,6 @@ def draw(formula: str, font: str = "cm", font_size: float = 12.0, dpi: float = 1
       LexError: the formula does not consist of LaTeX tokens.
       MathtextError: mathtext cannot draw the formula (its reason in the message), or draws nothing.
     """
-    # matplotlib takes a third of a second to import.
-    from matplotlib.font_manager import FontProperties
-
     if font not in FONTS:
         raise MathtextError(f"unknown mathtext font {font!r}: choose one of {', '.join(FONTS)}")
     if re.search(r"(?<!\\)\$", formula):
@@ -100,26 +96,7 @@ def draw(formula: str, font: str = "cm", font_size: float = 12.0, dpi: float = 1
     text = to_mathtext(formula)
     if not text:
         raise MathtextError("the formula is empty")
-    parser = _parser()
-    properties = FontProperties(size=font_size, math_fontfamily=font)
-    logger = logging.getLogger("matplotlib.mathtext")
-    missing = _MissingGlyphs()
-    with _lock:  # the parser keeps its state between calls and is shared by all threads
-        logger.addFilter(missing)
-        try:
-            raster = parser.parse(f"${text}$", dpi=dpi, prop=properties, antialiased=True)
-        except ValueError as error:
-            _forget(parser)
-            raise MathtextError(_reason(str(error), text)) from None
-        except RecursionError:
-            _forget(parser)
-            raise MathtextError("the formula is nested too deeply for mathtext") from None
-        finally:
-            logger.removeFilter(missing)
-        if missing.symbols:
-            _forget(parser)
-            raise MathtextError(f"mathtext font {font} lacks {', '.join(missing.symbols)}")
-    ink = np.asarray(raster.image)
+    ink = _drawer().submit(_draw_ink, text, font, font_size, dpi).result()
     rows, columns = (np.flatnonzero(ink.max(axis=axis)) for axis in (1, 0))
     if not rows.size:
         raise MathtextError(f"the formula draws nothing: {formula}")
@@ -137,6 +114,47 @@ def encode_png(picture: np.ndarray) -> bytes:
     if not done:
         raise ValueError(f"OpenCV cannot encode a picture of shape {picture.shape}")
     return png.tobytes()
+
+
+@functools.cache
+def _drawer() -> concurrent.futures.ThreadPoolExecutor:
+    """The one thread that draws.
+
+    Matplotlib gives every thread fonts of its own. Those of a thread that also plots would lose the
+    glyphs that mathtext has loaded whenever a plot writes a text; and mathtext keeps its state
+    between calls, so that only one thread may use it.
+    """
+    return concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="mathtext")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_drawer.cache_clear)  # a fork has no such thread
+
+
+def _draw_ink(text: str, font: str, font_size: float, dpi: float) -> np.ndarray:
+    """Mathtext's picture of a text, uint8 `[height, width]`, 0 is paper."""
+    # matplotlib takes a third of a second to import.
+    from matplotlib.font_manager import FontProperties
+
+    parser = _parser()
+    properties = FontProperties(size=font_size, math_fontfamily=font)
+    logger = logging.getLogger("matplotlib.mathtext")
+    missing = _MissingGlyphs()
+    logger.addFilter(missing)
+    try:
+        raster = parser.parse(f"${text}$", dpi=dpi, prop=properties, antialiased=True)
+    except ValueError as error:
+        _forget(parser)
+        raise MathtextError(_reason(str(error), text)) from None
+    except RecursionError:
+        _forget(parser)
+        raise MathtextError("the formula is nested too deeply for mathtext") from None
+    finally:
+        logger.removeFilter(missing)
+    if missing.symbols:
+        _forget(parser)
+        raise MathtextError(f"mathtext font {font} lacks {', '.join(missing.symbols)}")
+    return np.asarray(raster.image)
 
 
 @functools.cache
