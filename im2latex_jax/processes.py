@@ -35,7 +35,8 @@ def start(config: ConfigDict) -> None:
       config: `config.distributed`, see `experiments/configs/default.py`.
 
     Raises:
-      Im2latexError: nothing tells who takes part, or not all have come in time.
+      Im2latexError: nothing tells who takes part, what tells it is wrong, or not all have come in
+        time.
     """
     if not config.enabled or jax.distributed.is_initialized():
         return
@@ -44,6 +45,16 @@ def start(config: ConfigDict) -> None:
         raise Im2latexError(
             "config.distributed has some of coordinator, num_processes and process_id: set all "
             "three, or none for what Slurm, Kubernetes or a TPU pod tell"
+        )
+    if all(given) and config.process_id >= config.num_processes:
+        raise Im2latexError(
+            f"config.distributed.process_id is {config.process_id} of "
+            f"{config.num_processes} processes: they are numbered from 0"
+        )
+    if all(given) and not config.coordinator.rpartition(":")[2].isdigit():
+        raise Im2latexError(
+            f"config.distributed.coordinator is {config.coordinator!r}: give the host of process 0 "
+            "and a port that is free there, as HOST:PORT"
         )
 
     def join() -> None:
