@@ -93,9 +93,12 @@ def reproduce(run: pathlib.Path, workdir: pathlib.Path) -> Verdict:
     Of a run that is not finished, the steps that it has logged are done again.
 
     Raises:
-      Im2latexError: `run` holds no run, or one that wrote no exact.jsonl; and as `train.run`.
+      Im2latexError: `run` holds no run, or one that wrote no exact.jsonl, or is `workdir`; and as
+        `train.run`.
       Interrupted: as `train.run`.
     """
+    if workdir.resolve() == run.resolve():
+        raise Im2latexError(f"{run} is the run itself: use another --workdir to train again in")
     config = saved_config(run)
     lines = logs.read(run / logs.EXACT)
     if not lines:

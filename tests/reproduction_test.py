@@ -55,6 +55,11 @@ def test_the_first_step_that_differs_is_named_and_ends_it(training, finished, tm
     assert logs.read(tmp_path / "again" / logs.EXACT)[-1]["step"] == 4
 
 
+def test_a_run_is_not_compared_with_itself(tmp_path):
+    with pytest.raises(Im2latexError, match="is the run itself"):
+        reproduction.reproduce(tmp_path, tmp_path / "x" / "..")
+
+
 def line(step, losses, parameters="p"):
     return {"step": step, "losses": [x.hex() for x in losses], "parameters": parameters}
 
