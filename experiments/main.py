@@ -52,4 +52,7 @@ def main(_: list[str]) -> None:
 
 if __name__ == "__main__":
     flags.mark_flag_as_required("workdir")
-    app.run(main, flags_parser=parse)
+    try:
+        app.run(main, flags_parser=parse)
+    except KeyboardInterrupt:  # while it is still importing
+        sys.exit(130)
