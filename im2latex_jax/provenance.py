@@ -56,11 +56,12 @@ PACKAGES = (
 
 
 def check(config: ConfigDict, workdir: pathlib.Path) -> None:
-    """Refuses a work directory that holds a run of another configuration.
+    """Refuses a work directory that holds a run of another configuration, or cannot hold one.
 
     Raises:
-      Im2latexError: it does, or what it holds is no run.
+      Im2latexError: it does, or what it holds is no run, or it cannot be made or written.
     """
+    _check_writable(workdir)
     if not (workdir / CONFIG).exists():
         if (workdir / "checkpoints").exists():
             raise Im2latexError(
@@ -76,6 +77,18 @@ def check(config: ConfigDict, workdir: pathlib.Path) -> None:
                 f"{saved.get(key)!r} and is now {mine.get(key)!r}: use another --workdir, or the "
                 "configuration it began with"
             )
+
+
+def _check_writable(workdir: pathlib.Path) -> None:
+    # Before the data are built and the step is compiled, which takes minutes.
+    folder = next(x for x in (workdir, *workdir.absolute().parents) if x.exists())
+    if not folder.is_dir():
+        raise Im2latexError(f"--workdir {workdir}: {folder} is a file, not a folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise Im2latexError(
+            f"--workdir {workdir}: {folder} cannot be written: use another, or have its owner let "
+            "you write there"
+        )
 
 
 def write(workdir: pathlib.Path, config: ConfigDict, data_fingerprint: str | None) -> str:
@@ -135,8 +148,8 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     old, new = _flat(before), _flat(now)
     return [
         f"{key.removeprefix('packages.')} {old[key]} (now {new[key]})"
-        for key in old.keys() & new.keys()
-        if old[key] != new[key]
+        for key in old
+        if key in new and old[key] != new[key]
     ]
 
 

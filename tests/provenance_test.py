@@ -57,6 +57,26 @@ def test_a_run_from_before_there_was_a_key_goes_on(tmp_path):
         provenance.check(config, tmp_path)
 
 
+def test_a_folder_that_cannot_hold_a_run_is_refused_before_anything_is_done(tmp_path, monkeypatch):
+    config = tiny.get_config()
+    file = tmp_path / "file"
+    file.touch()
+    for workdir in (file, file / "below" / "it"):
+        with pytest.raises(Im2latexError, match="file is a file, not a folder"):
+            provenance.check(config, workdir)
+    provenance.check(config, tmp_path / "to" / "be" / "made")
+    assert not (tmp_path / "to").exists()
+    # Root may write everywhere: ask in its stead.
+    monkeypatch.setattr(provenance.os, "access", lambda folder, _mode: folder != tmp_path)
+    with pytest.raises(Im2latexError, match=f"{tmp_path} cannot be written"):
+        provenance.check(config, tmp_path / "to" / "be" / "made")
+
+
+def test_differences_come_in_the_order_of_the_file():
+    old, new = ({name: value for name in "qwertyuiop"} for value in (1, 2))
+    assert "".join(x[0] for x in provenance.differences(old, new)) == "qwertyuiop"
+
+
 def test_free_keys_are_free_and_a_damaged_file_is_named(tmp_path):
     config = tiny.get_config()
     provenance.write(tmp_path, config, "abc")
