@@ -9,7 +9,7 @@ import os
 import pathlib
 from collections.abc import Iterable, Sequence
 
-from im2latex_jax import images
+from im2latex_jax import images, pairs
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex import lexer
 from im2latex_jax.latex.normalizer import NormalizeError, normalize
@@ -55,40 +55,20 @@ def normal_tokens(formula: str) -> list[str]:
 
 
 def from_pairs(path: str | os.PathLike, limit: int | None = None) -> EvaluationSet:
-    """The pairs of a file with `image path<TAB>formula` a line; paths are relative to the file.
-
-    With `limit`, the first pairs only.
+    """The pairs of a file (see `pairs`), or the first `limit` of them.
 
     Raises:
-      EvaluationSetError: the file cannot be read, or a line is not of this form.
+      Im2latexError: the file cannot be read, a line is not of its form, or a formula does not
+        consist of tokens.
     """
-    path = pathlib.Path(path)
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise EvaluationSetError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise EvaluationSetError(f"{path}: is not UTF-8 text: {error.reason}") from error
-    cases = [
-        _pair(path, number, line)
-        for number, line in enumerate(lines, start=1)
-        if line and not line.isspace()
-    ]
-    if not cases:
-        raise EvaluationSetError(
-            f"{path}: is empty: it should hold 'image path<TAB>formula' a line"
-        )
-    return EvaluationSet(cases[:limit])
+    return EvaluationSet([_case(path, pair) for pair in pairs.read(path)][:limit])
 
 
-def _pair(path: pathlib.Path, number: int, line: str) -> Case:
-    name, tab, formula = line.partition("\t")
-    if not tab or not name.strip():
-        raise EvaluationSetError(f"{path}:{number}: is not 'image path<TAB>formula'")
+def _case(path: str | os.PathLike, pair: pairs.Pair) -> Case:
     try:
-        return Case(name, path.parent / name, normal_tokens(formula))
+        return Case(pair.name, pair.image, normal_tokens(pair.formula))
     except lexer.LexError as error:
-        raise EvaluationSetError(f"{path}:{number}: {error}") from error
+        raise EvaluationSetError(f"{path}:{pair.line}: {error}") from error
 
 
 def from_split(folder: str | os.PathLike, name: str, limit: int | None = None) -> EvaluationSet:

@@ -17,7 +17,7 @@ from im2latex_jax.errors import Im2latexError
 if TYPE_CHECKING:
     from im2latex_jax.datasets.records import Split
 
-NAMES = ("synthetic", "im2latex_100k", "corpus")
+NAMES = ("synthetic", "im2latex_100k", "corpus", "pairs")
 
 
 def load(
@@ -29,8 +29,8 @@ def load(
       name: one of `NAMES`.
       data_dir: folder for the records; made if missing.
       on_corrupt: what a damaged record does: "fail", or "skip" for being left out.
-      **settings: the fields of `SyntheticConfig`, `Im2latex100kConfig` or `CorpusConfig`, and the
-        builder's other arguments (`num_workers`).
+      **settings: the fields of `SyntheticConfig`, `Im2latex100kConfig`, `CorpusConfig` or
+        `PairsConfig`, and the builder's other arguments (`num_workers`).
 
     Returns:
       For each split (`train`, `validation`, `test`) its records, see `records.Split`.
@@ -52,6 +52,9 @@ def load(
         case "corpus":
             from im2latex_jax.datasets.corpus.builder import Corpus as builder_class
             from im2latex_jax.datasets.corpus.builder import CorpusConfig as config_class
+        case "pairs":
+            from im2latex_jax.datasets.pairs.builder import Pairs as builder_class
+            from im2latex_jax.datasets.pairs.builder import PairsConfig as config_class
         case _:
             raise Im2latexError(f"unknown data set {name!r}: choose one of {', '.join(NAMES)}")
     known = {field.name for field in dataclasses.fields(config_class)}

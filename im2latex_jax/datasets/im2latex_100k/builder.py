@@ -1,27 +1,23 @@
 """TFDS builder of im2latex-100k: pages to cropped formulas at 100 dpi, text to normal form."""
 
-import collections
 import dataclasses
-import functools
 import hashlib
 import itertools
 import logging
 import os
 import pathlib
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import tensorflow_datasets as tfds
-import tqdm
 from tensorflow_datasets.core.download.util import DownloadError
 
 from im2latex_jax import parallel
 from im2latex_jax.datasets import records
+from im2latex_jax.datasets.entries import Entry, Limits, list_rejected, read
 from im2latex_jax.datasets.im2latex_100k import pages, release
 from im2latex_jax.errors import Im2latexError
 
-_CHUNK = 32  # pages that a worker reads at a time
 _RECORD_URL = "https://zenodo.org/record/56198/files"
 _CITATION = """\
 @inproceedings{deng2017image,
@@ -109,7 +105,10 @@ class Im2latex100k(tfds.core.GeneratorBasedBuilder):
             files = release.find(pathlib.Path(self.builder_config.source))
         entries = release.read(files)
         # TFDS exhausts one split before it begins the next: one pool of workers serves all.
-        results = self._read_pages(list(itertools.chain.from_iterable(entries.values())))
+        config = self.builder_config
+        limits = Limits(config.max_height, config.max_width, config.max_tokens)
+        all_entries = list(itertools.chain.from_iterable(entries.values()))
+        results = read(all_entries, limits, pages.read_page, self._num_workers)
         return {split: self._generate_examples(split, entries[split], results) for split in entries}
 
     def _download(self, dl_manager: tfds.download.DownloadManager) -> release.Files:
@@ -131,9 +130,9 @@ class Im2latex100k(tfds.core.GeneratorBasedBuilder):
         )
 
     def _generate_examples(
-        self, split: str, entries: list[release.Entry], results: Iterator[dict[str, Any] | str]
+        self, split: str, entries: list[Entry], results: Iterator[dict[str, Any] | str]
     ) -> Iterator[tuple[int, dict[str, Any]]]:
-        rejected: list[tuple[release.Entry, str]] = []
+        rejected: list[tuple[Entry, str]] = []
         for number, entry in enumerate(entries):
             result = next(results)
             if isinstance(result, str):
@@ -146,41 +145,8 @@ class Im2latex100k(tfds.core.GeneratorBasedBuilder):
                 f"im2latex_100k: none of the {len(entries)} entries for {split} is usable; "
                 f"the first is {entry.image}: {reason}"
             )
-        self._report(split, len(entries), rejected)
-
-    def _read_pages(self, entries: list[release.Entry]) -> Iterator[dict[str, Any] | str]:
-        """For each entry its record, or the reason why it is left out."""
-        config = self.builder_config
-        limits = pages.Limits(config.max_height, config.max_width, config.max_tokens)
-        read = functools.partial(pages.read_chunk, limits)
-        chunks = (entries[start : start + _CHUNK] for start in range(0, len(entries), _CHUNK))
-        results = parallel.ordered_map(read, chunks, self._num_workers, pages.prepare_worker)
-        yield from tqdm.tqdm(
-            itertools.chain.from_iterable(results),
-            total=len(entries),
-            desc="Reading pages",
-            unit="page",
-            disable=not sys.stderr.isatty(),
-        )
-
-    def _report(
-        self, split: str, total: int, rejected: Iterable[tuple[release.Entry, str]]
-    ) -> None:
-        path = pathlib.Path(self.data_dir) / "rejected.tsv"
-        new = not path.exists()
-        with path.open("a", encoding="utf-8") as file:
-            if new:
-                file.write("split\tline\timage\treason\n")
-            for entry, reason in rejected:
-                file.write(f"{split}\t{entry.line}\t{entry.name}\t{' '.join(reason.split())}\n")
-        kinds = collections.Counter(reason.split(":")[0] for _, reason in rejected)
-        if kinds:
-            counts = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+        summary = list_rejected(pathlib.Path(self.data_dir), split, len(entries), rejected)
+        if summary:
             _log.warning(
-                "im2latex_100k: %d of %d entries for %s left out (%s), listed in %s/rejected.tsv",
-                kinds.total(),
-                total,
-                split,
-                counts,
-                self._final_directory,
+                "im2latex_100k: %s, listed in %s/rejected.tsv", summary, self._final_directory
             )

@@ -7,6 +7,7 @@ import tarfile
 import tempfile
 import zlib
 
+from im2latex_jax.datasets.entries import Entry
 from im2latex_jax.errors import Im2latexError
 
 FORMULAS = "im2latex_formulas.lst"
@@ -29,16 +30,6 @@ class Files:
     formulas: pathlib.Path
     lists: dict[str, pathlib.Path]
     images: pathlib.Path
-
-
-@dataclasses.dataclass(frozen=True)
-class Entry:
-    """A line of a split's list: the raw formula, and the picture of the page that shows it."""
-
-    name: str
-    formula: str
-    image: pathlib.Path
-    line: int
 
 
 def find(folder: pathlib.Path) -> Files:
