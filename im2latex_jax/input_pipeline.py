@@ -14,6 +14,7 @@ A batch is a dict of NumPy arrays, B pictures of one bucket of H x W pixels and 
 
 import dataclasses
 import functools
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -153,6 +154,7 @@ class TrainingPlan:
       num_epochs: epochs in the run.
       seed: of the shuffle.
       curriculum: see `Curriculum`.
+      max_steps: batches at the most; 0: all of the epochs'.
     """
 
     buckets: Sequence[Bucket]
@@ -162,6 +164,7 @@ class TrainingPlan:
     num_epochs: int
     seed: int
     curriculum: Curriculum = Curriculum()
+    max_steps: int = 0
 
     def _members(self, epoch: int) -> list[np.ndarray]:
         chosen = self.assignment >= 0
@@ -179,7 +182,7 @@ class TrainingPlan:
         return np.cumsum(steps)
 
     def __len__(self) -> int:
-        return int(self.epoch_ends[-1])
+        return min(int(self.epoch_ends[-1]), self.max_steps or sys.maxsize)
 
     @functools.cached_property
     def _epoch(self) -> Callable[[int], tuple[np.ndarray, np.ndarray]]:

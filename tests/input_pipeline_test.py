@@ -81,6 +81,15 @@ def test_every_example_is_seen_in_every_epoch_and_the_order_changes():
     assert not np.array_equal(epochs[0], epochs[1])
 
 
+def test_a_plan_may_end_within_an_epoch():
+    whole = toy_plan()
+    short = toy_plan(max_steps=len(whole) - 4)
+    assert len(short) == len(whole) - 4
+    for step in range(len(short)):
+        np.testing.assert_array_equal(short[step][1], whole[step][1])
+    assert len(toy_plan(max_steps=10 * len(whole))) == len(whole)
+
+
 def test_the_plan_is_a_function_of_its_seed():
     def ids(plan):
         return np.stack([plan[step][1] for step in range(len(plan))])
