@@ -38,6 +38,8 @@ FREE_KEYS = (
 # What runs had that began before there was such a key.
 ADDED_KEYS = {
     "deterministic": False,
+    "init_from": "",
+    "max_steps": 0,
     "fsdp": 1,
     "distributed": {
         "enabled": False,
@@ -91,16 +93,27 @@ def _check_writable(workdir: pathlib.Path) -> None:
         )
 
 
-def write(workdir: pathlib.Path, config: ConfigDict, data_fingerprint: str | None) -> str:
+def write(
+    workdir: pathlib.Path,
+    config: ConfigDict,
+    data_fingerprint: str | None,
+    initial_fingerprint: str | None = None,
+) -> str:
     """Writes config.json and environment.json into `workdir`, once.
 
     A later start with other code, packages or devices is added to environment.json; what differs is
     returned as a remark, "" where nothing does.
 
+    Args:
+      workdir: of the run.
+      config: of the run.
+      data_fingerprint: see `Examples.fingerprint`.
+      initial_fingerprint: of the parameters that training begins with, where they are trained ones.
+
     Raises:
       Im2latexError: if a run on other data has begun there.
     """
-    now = environment(config, data_fingerprint)
+    now = environment(config, data_fingerprint, initial_fingerprint)
     if not (workdir / ENVIRONMENT).exists():
         _write(workdir / ENVIRONMENT, now)
         _write(workdir / CONFIG, json.loads(config.to_json()))
@@ -122,7 +135,9 @@ def write(workdir: pathlib.Path, config: ConfigDict, data_fingerprint: str | Non
     return f"the run began with {', '.join(changed)}: its bytes may now differ"
 
 
-def environment(config: ConfigDict, data_fingerprint: str | None) -> dict[str, Any]:
+def environment(
+    config: ConfigDict, data_fingerprint: str | None, initial_fingerprint: str | None
+) -> dict[str, Any]:
     """What a run of `config` is made with on this machine."""
     device = jax.devices()[0]
     return {
@@ -140,6 +155,7 @@ def environment(config: ConfigDict, data_fingerprint: str | None) -> dict[str, A
         "xla_flags": os.environ.get("XLA_FLAGS", ""),
         "seed": config.seed,
         "data_fingerprint": data_fingerprint,
+        "initial_fingerprint": initial_fingerprint,
     }
 
 

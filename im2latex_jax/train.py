@@ -26,6 +26,8 @@ from im2latex_jax import (
     disk_errors,
     evaluate,
     examples,
+    fine_tuning,
+    fingerprints,
     folders,
     input_pipeline,
     interruption,
@@ -43,6 +45,7 @@ from im2latex_jax.errors import Im2latexError
 from im2latex_jax.interruption import Interrupted as Interrupted
 from im2latex_jax.latex.vocabulary import Vocabulary
 from im2latex_jax.model import im2latex
+from im2latex_jax.model_files import TrainedModel
 from im2latex_jax.programs import Programs
 from im2latex_jax.train_state import TrainState
 
@@ -52,13 +55,14 @@ class Experiment:
     """Everything a run computes with, made from its configuration alone.
 
     Attributes:
-      config: see `experiments/configs/default.py`.
+      config: see `experiments/configs/default.py`; with the network of `initial`.
       train, validation, test: the splits.
       buckets: shapes of the training batches.
       eval_buckets: shapes of the evaluation's batches.
       plan: which examples make which batch.
-      vocabulary: of the training captions.
+      vocabulary: of the training captions, after that of `initial`.
       model: the network.
+      initial: the trained model that training begins with, or None.
       optimizer: optax's.
       layout: where arrays lie on the devices that there are.
     """
@@ -72,6 +76,7 @@ class Experiment:
     plan: input_pipeline.TrainingPlan
     vocabulary: Vocabulary
     model: im2latex.Im2Latex
+    initial: TrainedModel | None
     optimizer: optax.GradientTransformation
     layout: devices.Layout
 
@@ -89,6 +94,7 @@ class Experiment:
             self.optimizer,
             self.config.seed,
             averaging=self.config.optimizer.ema_decay > 0,
+            trained=self.initial.params if self.initial else None,
         )
 
     def train_step(self):
@@ -113,6 +119,8 @@ def set_up(config: ConfigDict, splits=None) -> Experiment:
     Raises:
       Im2latexError: if the data or the configuration cannot be used.
     """
+    initial = fine_tuning.load(config)
+    config = fine_tuning.with_network(config, initial)
     layout = devices.make_layout(config.fsdp)
     layout.check_batch_size(config.batch_size)
     if splits is None:
@@ -130,6 +138,8 @@ def set_up(config: ConfigDict, splits=None) -> Experiment:
         (formula.split() for formula in splits["train"].formulas),
         min_count=config.dataset.min_token_count,
     )
+    if initial:
+        vocabulary = fine_tuning.extend(initial.vocabulary, vocabulary)
     prepare = functools.partial(
         examples.prepare,
         vocabulary=vocabulary,
@@ -150,10 +160,11 @@ def set_up(config: ConfigDict, splits=None) -> Experiment:
         num_epochs=config.num_epochs,
         seed=config.seed,
         curriculum=input_pipeline.Curriculum(tuple(config.curriculum_lengths)),
+        max_steps=config.max_steps,
     )
     model = im2latex.build(config.model, len(vocabulary))
     return Experiment(
-        config, train, validation, test, buckets, eval_buckets, plan, vocabulary, model,
+        config, train, validation, test, buckets, eval_buckets, plan, vocabulary, model, initial,
         optimizer.build(config.optimizer, len(plan)), layout,
     )  # fmt: skip
 
@@ -203,6 +214,7 @@ def _run(
     signals: interruption.Signals,
     watch: train_loop.Watch | None,
 ) -> dict[str, Any]:
+    config = fine_tuning.with_network(config, fine_tuning.load(config))
     provenance.check(config, workdir)
     if config.deterministic:
         compilation.check_deterministic()
@@ -248,7 +260,15 @@ def _prepare_workdir(experiment: Experiment, workdir: pathlib.Path) -> list[str]
     workdir.mkdir(parents=True, exist_ok=True)
     for folder in (workdir, workdir / "model"):
         whole_files.remove_unfinished(folder)
-    return [provenance.write(workdir, experiment.config, experiment.train.fingerprint())]
+    initial = experiment.initial
+    return [
+        provenance.write(
+            workdir,
+            experiment.config,
+            experiment.train.fingerprint(),
+            fingerprints.of_tree(initial.params) if initial else None,
+        )
+    ]
 
 
 def _best(checkpoints: Checkpoints, state: TrainState) -> TrainState:

@@ -252,12 +252,14 @@ def export(
     params = devices.fetch(state.best_params)
     if not processes.is_first():
         return fit.temperature
+    # what it could read before it was fine-tuned may be larger
+    known = experiment.initial.buckets if experiment.initial else ()
     trained = model_files.TrainedModel(
         experiment.model,
         experiment.config.model,
         params,
         experiment.vocabulary,
-        tuple(sorted({*experiment.buckets, *experiment.eval_buckets})),
+        tuple(sorted({*experiment.buckets, *experiment.eval_buckets, *known})),
         fit.temperature,
         experiment.train.writing_scale(),
     )

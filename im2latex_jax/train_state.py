@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from im2latex_jax import compilation, devices
+from im2latex_jax import compilation, devices, fine_tuning
 from im2latex_jax.latex.vocabulary import PAD
 from im2latex_jax.model.im2latex import Im2Latex, initialize
 
@@ -37,12 +37,26 @@ class TrainState(flax.struct.PyTreeNode):
 
 
 def create(
-    model: Im2Latex, optimizer: optax.GradientTransformation, seed: int, *, averaging: bool
+    model: Im2Latex,
+    optimizer: optax.GradientTransformation,
+    seed: int,
+    *,
+    averaging: bool,
+    trained: Any = None,
 ) -> TrainState:
-    """The state before the first step, a function of the seed."""
+    """The state before the first step, a function of the seed.
+
+    Args:
+      model, optimizer: what is trained, how.
+      seed: of the first parameters and of the run's random key.
+      averaging: whether the parameters' moving average is kept.
+      trained: parameters to begin with, see `fine_tuning.grow`.
+    """
     key = jax.random.PRNGKey(seed)
     init_key, run_key = jax.random.split(key)
     params = initialize(model, init_key)
+    if trained is not None:
+        params = fine_tuning.grow(trained, params)
     return TrainState(
         step=jnp.zeros((), jnp.int32),
         params=params,

@@ -9,6 +9,10 @@ def get_config() -> ConfigDict:
     config.seed = 0
     config.deterministic = False  # the same bytes from a GPU too, at some cost in speed
 
+    # A model to begin with, whose network and vocabulary are taken too: a folder, a work directory,
+    # or "packaged" for the one that comes with the package. "": random parameters.
+    config.init_from = ""
+
     # All devices share the work; see im2latex_jax.devices and im2latex_jax.processes.
     config.fsdp = 1  # devices that large parameters are split over; 1: each has them all
     config.distributed = ConfigDict()
@@ -39,6 +43,7 @@ def get_config() -> ConfigDict:
     config.num_eval_buckets = 2
     config.batch_size = 24
     config.num_epochs = 8
+    config.max_steps = 0  # the run ends there, within an epoch; 0: after num_epochs
     # Most steps (tokens and <eos>) of a caption in each of the first epochs: short formulas first,
     # which a network needs to learn the symbols and where to look.
     config.curriculum_lengths = (3, 3, 3, 6, 9, 13)

@@ -1,0 +1,105 @@
+"""Runs that begin with a trained model."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+import tiny_model
+from PIL import Image
+
+from experiments.configs import finetune
+from im2latex_jax import fine_tuning, model_files, train
+from im2latex_jax.errors import Im2latexError
+from im2latex_jax.input_pipeline import Bucket
+from im2latex_jax.latex.vocabulary import SPECIAL_TOKENS, Vocabulary
+from im2latex_jax.rendering import mathtext
+
+FORMULAS = ["x", "y+1", r"\alpha", "x=y", r"\frac{x}{y}", "x^1", "y_1", r"\sqrt{x}"]
+LARGE = Bucket(192, 1024, 64)  # none of the pairs needs it
+
+
+@pytest.fixture(scope="module")
+def initial(tmp_path_factory):
+    """A model that does not know \\beta."""
+    folder = tmp_path_factory.mktemp("initial")
+    return tiny_model.save(folder, buckets=(Bucket(64, 160, 32), LARGE))
+
+
+@pytest.fixture(scope="module")
+def pairs_file(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pairs")
+    lines = []
+    for number, formula in enumerate([*FORMULAS, *(rf"\beta+{f}" for f in FORMULAS)]):
+        Image.fromarray(mathtext.draw(formula)).save(folder / f"{number}.png")
+        lines.append(f"{number}.png\t{formula}\n")
+    (folder / "pairs.tsv").write_text("".join(lines))
+    return folder / "pairs.tsv"
+
+
+@pytest.fixture
+def config(initial, pairs_file, tmp_path):
+    """A run of two steps."""
+    config = finetune.get_config()
+    config.init_from = str(initial)
+    config.dataset.data_dir = str(tmp_path / "data")
+    config.dataset.options.file = str(pairs_file)
+    config.num_buckets = config.num_eval_buckets = 1
+    config.num_epochs, config.batch_size, config.eval_batch_size = 1, 4, 4
+    config.augmentation.probability = 0.0
+    config.num_samples = 1
+    config.quiet = True
+    return config
+
+
+def test_old_tokens_keep_their_ids_and_new_ones_come_after_them():
+    old = Vocabulary((*SPECIAL_TOKENS, "b", "a"))
+    captions = Vocabulary((*SPECIAL_TOKENS, "c", "a", "d"))
+    assert fine_tuning.extend(old, captions).tokens == (*SPECIAL_TOKENS, "b", "a", "c", "d")
+    assert fine_tuning.extend(old, old) == old
+
+
+def test_trained_values_stay_and_new_tokens_have_fresh_ones():
+    trained = {"embedding": np.ones((2, 3)), "bias": np.ones(2), "kernel": np.ones((4, 4))}
+    fresh = {"embedding": np.zeros((5, 3)), "bias": np.zeros(3), "kernel": np.zeros((4, 4))}
+    grown = fine_tuning.grow(trained, fresh)
+    np.testing.assert_array_equal(grown["embedding"], [[1] * 3, [1] * 3, *[[0] * 3] * 3])
+    np.testing.assert_array_equal(grown["bias"], [1, 1, 0])
+    np.testing.assert_array_equal(grown["kernel"], np.ones((4, 4)))
+
+
+def test_a_run_begins_with_the_model_and_its_network(config, initial, tmp_path):
+    config.optimizer.learning_rate = 0.0
+    train.run(config, tmp_path / "run")
+    before, after = model_files.load(initial), model_files.load(tmp_path / "run")
+    size = len(before.vocabulary)
+    assert after.vocabulary.tokens[:size] == before.vocabulary.tokens
+    assert "\\beta" in after.vocabulary.tokens[size:]
+    assert after.config.hidden == before.config.hidden
+
+    def old_part(new, old):
+        return np.asarray(new)[tuple(slice(n) for n in old.shape)]
+
+    jax.tree.map(np.testing.assert_array_equal, jax.tree.map(old_part, after.params, before.params),
+                 before.params)  # fmt: skip
+    assert LARGE in after.buckets  # it still reads pictures that the pairs do not have
+    saved = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert saved["model"]["hidden"] == before.config.hidden
+    assert saved["model"]["dropout"] == config.model.dropout
+    environment = json.loads((tmp_path / "run" / "environment.json").read_text())
+    assert environment["initial_fingerprint"]
+
+
+def test_training_changes_the_model_and_resumes(config, initial, tmp_path):
+    result = train.run(config, tmp_path / "run")
+    before, after = model_files.load(initial).params, model_files.load(tmp_path / "run").params
+    changed = jax.tree.map(lambda old, new: not np.array_equal(old, new), before, after)
+    assert all(jax.tree.leaves(changed["encoder"]))
+    assert train.run(config, tmp_path / "run") == result
+
+
+def test_says_that_there_is_no_such_model(config, tmp_path):
+    config.init_from = str(tmp_path / "nowhere")
+    with pytest.raises(Im2latexError, match="nowhere: no model here"):
+        train.run(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
