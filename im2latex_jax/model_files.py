@@ -8,6 +8,8 @@ import os
 import pathlib
 
 import jax
+import numpy as np
+import numpy.typing as npt
 from ml_collections import ConfigDict
 
 from im2latex_jax import whole_files
@@ -15,6 +17,9 @@ from im2latex_jax.errors import Im2latexError
 from im2latex_jax.input_pipeline import Bucket
 from im2latex_jax.latex.vocabulary import Vocabulary
 from im2latex_jax.model import im2latex, weights
+
+# The folder of the weights that the package brings.
+PACKAGED = pathlib.Path(__file__).parent / "weights"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,8 +45,14 @@ class TrainedModel:
     scale: float = 1.0
 
 
-def save(folder: pathlib.Path, model: TrainedModel) -> None:
-    """Writes a model's three files; each appears whole or not at all."""
+def save(folder: pathlib.Path, model: TrainedModel, dtype: npt.DTypeLike = np.float32) -> None:
+    """Writes a model's three files; each appears whole or not at all.
+
+    Args:
+      folder: made if missing.
+      model: what is written.
+      dtype: of the parameters in the file; `load` gives float32 again.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     description = {
         "model": model.config.to_dict(),
@@ -52,7 +63,7 @@ def save(folder: pathlib.Path, model: TrainedModel) -> None:
     }
     _write_description(folder, description)
     model.vocabulary.save(folder / "vocabulary.json")
-    weights.save(folder / "weights.safetensors", model.params)
+    weights.save(folder / "weights.safetensors", model.params, dtype)
 
 
 def save_temperature(path: str | os.PathLike[str], temperature: float) -> None:
@@ -101,13 +112,12 @@ def packaged() -> pathlib.Path:
     Raises:
       Im2latexError: if it brings none.
     """
-    folder = pathlib.Path(__file__).parent / "weights"
-    if not (folder / "model.json").is_file():
+    if not (PACKAGED / "model.json").is_file():
         raise Im2latexError(
             "this installation brings no trained weights: give the folder of a model or of a "
             "training run (--checkpoint PATH, or Recognizer.load(path))"
         )
-    return folder
+    return PACKAGED
 
 
 def load(path: str | os.PathLike[str]) -> TrainedModel:

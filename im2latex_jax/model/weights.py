@@ -5,6 +5,7 @@ import os
 import flax.traverse_util
 import jax
 import numpy as np
+import numpy.typing as npt
 import safetensors
 import safetensors.numpy
 
@@ -16,11 +17,12 @@ class WeightsError(Im2latexError):
     """A file of weights is broken or does not fit the network."""
 
 
-def save(path: str | os.PathLike[str], params) -> None:
-    """Writes a tree of arrays; the file appears whole or not at all."""
+def save(path: str | os.PathLike[str], params, dtype: npt.DTypeLike = np.float32) -> None:
+    """Writes a tree of arrays as `dtype`; the file appears whole or not at all."""
     flat = flax.traverse_util.flatten_dict(params, sep="/")
     with whole_files.replacing(path) as part:
-        safetensors.numpy.save_file({k: np.ascontiguousarray(v) for k, v in flat.items()}, part)
+        arrays = {name: np.ascontiguousarray(array, dtype) for name, array in flat.items()}
+        safetensors.numpy.save_file(arrays, part)
 
 
 def load(path: str | os.PathLike[str], like):

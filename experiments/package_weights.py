@@ -1,0 +1,38 @@
+"""python -m experiments.package_weights RUN [--out FOLDER]
+
+Puts a trained model into the package, from where `Recognizer.load()` and `im2latex predict` take
+it: its parameters in half precision, its settings and its vocabulary. RUN is a work directory of
+`experiments.main`, or the folder of a model.
+"""
+
+import argparse
+import pathlib
+import sys
+
+import numpy as np
+
+from im2latex_jax import model_files
+from im2latex_jax.errors import Im2latexError
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.package_weights",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("run", type=pathlib.Path, help="work directory, or folder of a model")
+    parser.add_argument(
+        "--out", type=pathlib.Path, default=model_files.PACKAGED, help="default: the package"
+    )
+    parsed = parser.parse_args()
+    try:
+        model_files.save(parsed.out, model_files.load(parsed.run), np.float16)
+    except Im2latexError as error:
+        sys.exit(f"error: {error}")
+    size = sum(file.stat().st_size for file in parsed.out.iterdir())
+    print(f"{parsed.out}: {size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()
