@@ -1,44 +1,52 @@
 """python -m experiments.build_dataset [--config FILE] [--config.KEY=VALUE ...]
 
-Builds the data set of a configuration without training on it, and prints its folder, the records of
-each split, and what it took. A run with the same configuration then finds it ready.
+Builds the data set of a configuration (by default `configs/corpus.py`) without training on it, and
+prints its folder, the records of each split, and what it took. A run with the same configuration
+then finds it ready.
 """
 
-import pathlib
+import argparse
 import sys
 import time
 
-from absl import app, flags, logging
-from ml_collections import config_flags
 
-_CORPUS = pathlib.Path(__file__).parent / "configs" / "corpus.py"
-_CONFIG = config_flags.DEFINE_config_file("config", str(_CORPUS), "Configuration of the run.")
-flags.DEFINE_integer("num_workers", None, "Processes that draw; default: one a core.")
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.build_dataset",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--num_workers", type=int, help="processes that draw; default: one a core")
+    arguments, rest = parser.parse_known_args()
 
+    from absl import logging
 
-def main(argv: list[str]) -> None:
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected argument {argv[1]!r}")
-    logging.set_verbosity(logging.WARNING)
+    from experiments import settings
     from im2latex_jax import datasets, folders
     from im2latex_jax.errors import Im2latexError
 
-    config = _CONFIG.value.dataset
+    logging.set_verbosity(logging.WARNING)
     start = time.perf_counter()
     try:
+        config = settings.read(rest, "corpus").dataset
         splits = datasets.load(
             config.name,
             config.data_dir or folders.cache() / "datasets",
-            num_workers=flags.FLAGS.num_workers,
+            num_workers=arguments.num_workers,
             **config.options,
         )
     except Im2latexError as error:
-        sys.exit(f"error: {error}")
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     print(splits["train"].directory)
     for name, split in splits.items():
         print(f"{name}: {len(split)} records")
     print(f"{time.perf_counter() - start:.1f} s")
+    return 0
 
 
 if __name__ == "__main__":
-    app.run(main)
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -11,6 +11,8 @@ import sys
 from absl import app, flags, logging
 from ml_collections import config_flags
 
+from experiments import settings
+
 _DEFAULT = pathlib.Path(__file__).parent / "configs" / "default.py"
 flags.DEFINE_string("workdir", None, "Folder of the run: checkpoints, logs, results.")
 
@@ -23,7 +25,7 @@ def parse(argv: list[str]) -> list[str]:
         rest = app.parse_flags_with_usage(argv)
         _ = config.value.is_locked  # a file that failed to load says so when it is first used
     except (AttributeError, KeyError) as error:
-        sys.exit(f"error: the configuration has no such key: {error.args[0]}")
+        sys.exit(f"error: {settings.no_such_key(error)}")
     except (OSError, TypeError, ValueError) as error:
         sys.exit(f"error: --config: {' '.join(str(error).split())}")
     if len(rest) > 1:

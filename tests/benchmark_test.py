@@ -1,5 +1,6 @@
 """The benchmarks on a tiny network: their figures are all there and make sense."""
 
+import argparse
 import json
 import subprocess
 import sys
@@ -10,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.benchmark import operations, recognize, settings, stand_in, timing, train
+from experiments import settings
+from experiments.benchmark import operations, recognize, stand_in, timing, train
 from experiments.benchmark.train import PARTS
 from experiments.configs import tiny
 from im2latex_jax import images
@@ -79,10 +81,17 @@ def test_the_memory_of_this_process_grows_with_what_it_holds():
     del held
 
 
-def test_training_figures(tmp_path):
-    figures = train.measure(
-        config(), stand_in.splits(24, 0), steps=3, profile=str(tmp_path / "profile")
-    )
+@pytest.fixture(scope="module")
+def profile(tmp_path_factory):
+    return tmp_path_factory.mktemp("benchmark") / "profile"
+
+
+@pytest.fixture(scope="module")
+def figures(profile):
+    return train.measure(config(), stand_in.splits(24, 0), steps=3, profile=str(profile))
+
+
+def test_training_figures(figures, profile):
     assert json.loads(json.dumps(figures)) == figures
     assert set(figures["shares"]) == {*PARTS, "other", "input"}
     assert sum(figures["shares"].values()) == pytest.approx(1, abs=1e-6)
@@ -97,7 +106,7 @@ def test_training_figures(tmp_path):
     assert figures["flops_per_step"] > figures["xla_flops_per_step"] / 2 > 0
     assert figures["compile_seconds"] > 0
     assert figures["process_megabytes"] > figures["program_megabytes"]["temporary"] > 0
-    assert list((tmp_path / "profile").rglob("*.xplane.pb"))
+    assert list(profile.rglob("*.xplane.pb"))
     text = train.describe(figures)
     assert all(name in text for name in PARTS)
 
@@ -121,6 +130,19 @@ def test_settings_are_those_of_training():
 
 
 @pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("no_such_key", "'no_such_key'"),
+        ("model.hiden", '\'hiden\' Did you mean "hidden" instead of "hiden"?'),
+    ],
+)
+def test_a_setting_that_does_not_exist_is_told_in_a_line(key, message):
+    with pytest.raises(Im2latexError) as caught:
+        settings.read([f"--config.{key}=3"], "tiny")
+    assert str(caught.value) == f"the configuration has no such key: {message}"
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["train", "--config=none.py"], "none.py"),
@@ -140,6 +162,14 @@ def test_wrong_arguments_are_told_in_a_line(arguments, message):
 def test_another_python_without_pix2tex_is_told_in_a_line():
     with pytest.raises(Im2latexError, match=r"pix2tex does not run: .*No module"):
         recognize.pix2tex(sys.executable, stand_in.draw("pictures", 1, seed=1), 4)
+
+
+def test_training_beside_pytorch_where_there_is_none_is_told_in_a_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "experiments.benchmark.torch_comparison", raising=False)
+    arguments = argparse.Namespace(torch=True, stand_in=24, steps=1, torch_steps=1, profile=None)
+    with pytest.raises(Im2latexError, match="pip install torch"):
+        train.run(arguments, [])
 
 
 def test_the_network_in_pytorch_gives_the_same_logits():

@@ -28,6 +28,12 @@ def test_builds_a_corpus_and_says_where(tmp_path):
     assert sum(int(line.split()[1]) for line in splits[:3]) == 60
 
 
+def test_a_setting_that_does_not_exist_is_one_line():
+    done = build("--config.dataset.no_such_key=1")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: the configuration has no such key: 'no_such_key'\n"
+
+
 def test_a_missing_list_is_one_line(tmp_path):
     done = build(
         f"--config.dataset.data_dir={tmp_path}", "--config.dataset.options.files=('no.tsv',)"

@@ -39,7 +39,8 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from experiments.benchmark import settings, stand_in, timing
+from experiments import settings
+from experiments.benchmark import stand_in, timing
 from im2latex_jax import (
     compilation,
     decoding,

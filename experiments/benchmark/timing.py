@@ -65,6 +65,7 @@ def device() -> dict[str, object]:
     """What is measured on."""
     return {
         "device": jax.devices()[0].device_kind,
+        "num_devices": jax.device_count(),
         "platform": jax.default_backend(),
         "cpus": parallel.available_cpus(),
         "jax": jax.__version__,

@@ -59,18 +59,19 @@ def compare(config: ConfigDict, splits, steps: int) -> dict[str, Any]:
 class _Jax:
     def __init__(self, experiment, state):
         self.state = state
-        self.run = benchmark.train_step(experiment)
+        self.run = experiment.train_step()
+        self.place = experiment.layout.put_batch
         self.losses: list[float] = []
         self.seconds: list[float] = []
 
     def warm_up(self, batches) -> None:
         """Compiles and runs a step of each shape, on a copy of the state."""
         for batch in {benchmark.shape_of(batch): batch for batch in batches}.values():
-            self.run(jax.tree.map(jax.numpy.copy, self.state), batch)
+            self.run(jax.tree.map(jax.numpy.copy, self.state), self.place(batch))
 
     def step(self, batch) -> None:
         start = time.perf_counter()
-        self.state, metrics = self.run(self.state, batch)
+        self.state, metrics = self.run(self.state, self.place(batch))
         self.losses.append(float(metrics["loss"]))
         self.seconds.append(time.perf_counter() - start)
 

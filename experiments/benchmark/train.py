@@ -28,7 +28,8 @@ import numpy as np
 import optax
 from ml_collections import ConfigDict
 
-from experiments.benchmark import operations, settings, stand_in, timing
+from experiments import settings
+from experiments.benchmark import operations, stand_in, timing
 from im2latex_jax import compilation, input_pipeline, optimizer, train, train_state
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.model import recurrence
@@ -52,13 +53,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, rest: Sequence[str]) -> dict[str, Any]:
     config = settings.read(rest, "default")
+    if config.deterministic:
+        compilation.make_deterministic()
     if min(arguments.steps, arguments.torch_steps) < 1:
         raise Im2latexError("--steps and --torch-steps must be at least 1")
+    if arguments.torch:
+        try:
+            from experiments.benchmark import torch_comparison
+        except ImportError as error:
+            raise Im2latexError(f"--torch needs PyTorch: pip install torch ({error})") from error
     splits = stand_in.splits(arguments.stand_in, config.seed) if arguments.stand_in else None
     figures = measure(config, splits, steps=arguments.steps, profile=arguments.profile)
     if arguments.torch:
-        from experiments.benchmark import torch_comparison
-
         figures["torch"] = torch_comparison.compare(config, splits, arguments.torch_steps)
     return figures
 
@@ -72,28 +78,28 @@ def measure(
     window = list(itertools.islice(batches(experiment), steps))
     shapes = [shape_of(batch) for batch in window]
     state = experiment.initial_state()
-    step = train_step(experiment)
+    step, place = experiment.train_step(), experiment.layout.put_batch
 
     programs, compile_seconds = {}, {}
     for shape, batch in dict(zip(shapes, window, strict=True)).items():
         start = time.perf_counter()
-        programs[shape] = step.trace(state, batch).lower().compile()
+        programs[shape] = step.trace(state, place(batch)).lower().compile()
         compile_seconds[shape] = time.perf_counter() - start
 
     for shape, batch in dict(zip(shapes, window, strict=True)).items():  # once, not counted
-        state, metrics = programs[shape](state, batch)
+        state, metrics = programs[shape](state, place(batch))
     jax.block_until_ready(metrics)
     ready = np.zeros(steps)
     for number, (shape, batch) in enumerate(zip(shapes, window, strict=True)):
         start = time.perf_counter()
-        state, metrics = programs[shape](state, batch)
+        state, metrics = programs[shape](state, place(batch))
         jax.block_until_ready(metrics)
         ready[number] = time.perf_counter() - start
     ready = timing.typical(ready, shapes)
     state, waited, fed = _fed_loop(experiment, programs, state, steps)
 
     main = _costliest(experiment, shapes)
-    batch = window[shapes.index(main)]
+    batch = place(window[shapes.index(main)])
     main_seconds = float(ready[shapes.index(main)])
     flops = operations.count(step.trace(state, batch).jaxpr.jaxpr)
     cost = programs[main].cost_analysis() or {}
@@ -103,7 +109,7 @@ def measure(
             for _ in range(5):
                 state, metrics = programs[main](state, batch)
             jax.block_until_ready(metrics)
-    peak = timing.peak_flops(config.model.dtype)
+    peak = timing.peak_flops(config.model.dtype) * experiment.layout.num_devices
     parts = {name: 1000 * t for name, t in time_parts(experiment, state.params, batch).items()}
     parts["other"] = 1000 * main_seconds - sum(parts.values())
     waiting = float(waited.sum() / fed)
@@ -146,18 +152,6 @@ def measure(
     }
 
 
-def train_step(experiment: train.Experiment):
-    """The step of an experiment, as training makes it."""
-    config = experiment.config
-    return train_state.make_train_step(
-        experiment.model,
-        experiment.optimizer,
-        label_smoothing=config.label_smoothing,
-        counting_weight=config.counting_weight,
-        ema_decay=config.optimizer.ema_decay,
-    )
-
-
 def batches(experiment: train.Experiment):
     """The batches of the run, from its input pipeline, without their ids."""
     config = experiment.config
@@ -186,7 +180,8 @@ def _fed_loop(experiment, programs, state, steps: int):
         batch = next(source)
         begun = time.perf_counter()
         for number in range(steps):
-            state, metrics = programs[shape_of(batch)](state, batch)
+            placed = experiment.layout.put_batch(batch)
+            state, metrics = programs[shape_of(batch)](state, placed)
             jax.block_until_ready(metrics)
             start = time.perf_counter()
             if number + 1 < steps:
@@ -301,8 +296,8 @@ def describe(figures: dict[str, Any]) -> str:
     """The figures as text."""
     f = figures
     lines = [
-        f"{f['device']} ({f['platform']}, {f['cpus']} CPUs), jax {f['jax']}, {f['dtype']}, "
-        f"{f['parameters']:,} parameters, batches of {f['batch_size']}",
+        f"{f['num_devices']} x {f['device']} ({f['platform']}, {f['cpus']} CPUs), jax {f['jax']}, "
+        f"{f['dtype']}, {f['parameters']:,} parameters, batches of {f['batch_size']}",
         f"{f['images_per_second']:,.1f} images/s, {f['ms_per_step']:,.1f} ms a step (mean of the "
         f"medians of {f['programs']} shapes, over {f['steps']} steps); "
         f"{f['padding_share']:.1%} padding",

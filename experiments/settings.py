@@ -1,4 +1,4 @@
-"""The configuration of a benchmark: `--config FILE` and `--config.KEY=VALUE`, as in training."""
+"""The configuration of a command: `--config FILE` and `--config.KEY=VALUE`, as in training."""
 
 import pathlib
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from ml_collections import ConfigDict, config_flags
 
 from im2latex_jax.errors import Im2latexError
 
-CONFIGS = pathlib.Path(__file__).parent.parent / "configs"
+CONFIGS = pathlib.Path(__file__).parent / "configs"
 
 
 def read(arguments: Sequence[str], default: str) -> ConfigDict:
@@ -29,13 +29,21 @@ def read(arguments: Sequence[str], default: str) -> ConfigDict:
             flag_values=values,
             sys_argv=list(arguments),
         )
-        rest = values(["benchmark", *arguments])
+        rest = values(["settings", *arguments])
         config = holder.value
         _ = config.is_locked  # a file that failed to load says so when it is first used
     except (AttributeError, KeyError) as error:
-        raise Im2latexError(f"the configuration has no such key: {error.args[0]}") from error
+        raise Im2latexError(no_such_key(error)) from error
     except (OSError, TypeError, ValueError, flags.Error) as error:
         raise Im2latexError(" ".join(str(error).split())) from error
     if len(rest) > 1:
         raise Im2latexError(f"unknown argument {rest[1]!r}")
     return config
+
+
+def no_such_key(error: AttributeError | KeyError) -> str:
+    """A line of what `ml_collections` says of a key; it wraps one error in another."""
+    reason = error.args[0]
+    if isinstance(reason, KeyError):
+        reason = reason.args[0]
+    return f"the configuration has no such key: {' '.join(str(reason).split())}"
