@@ -25,7 +25,8 @@ def get_config() -> ConfigDict:
 
     config.num_buckets = 16
     config.batch_size = 32
-    config.num_epochs = 11
+    config.num_epochs = 10
+    config.max_steps = 13_800
     config.curriculum_lengths = (8, 8, 8, 8, 12, 12, 16, 16, 32)
     config.augmentation.probability = 0.3
 
