@@ -14,7 +14,7 @@ _AT_LEAST = {
         *("model.embedding", "model.hidden", "model.attention"),
     ),
     0: (
-        *("num_threads", "num_workers", "eval_train_examples", "counting_weight"),
+        *("max_steps", "num_threads", "num_workers", "eval_train_examples", "counting_weight"),
         *("optimizer.learning_rate", "optimizer.warmup_steps", "optimizer.clip_norm"),
     ),
 }

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from im2latex_jax import compilation, decoding, devices, input_pipeline, metrics, train_state
+from im2latex_jax.errors import Im2latexError
 from im2latex_jax.examples import Examples
 from im2latex_jax.latex.vocabulary import PAD
 from im2latex_jax.model.im2latex import Im2Latex
@@ -81,6 +82,9 @@ def evaluate(
 
     Of several processes each loads its rows of a batch, and all get the same evaluation. The batch
     size is rounded up to a multiple of the devices.
+
+    Raises:
+      Im2latexError: every record is damaged.
     """
     assignment = examples.assign(buckets)
     kept = np.flatnonzero(assignment >= 0)
@@ -106,6 +110,10 @@ def evaluate(
                 ids.append(int(number))
                 predictions.append(examples.vocabulary.decode(row))
                 log_probs.append(float(log_prob))
+    if not count:
+        raise Im2latexError(
+            f"no record of split {examples.split.name!r} can be read: build the data set again"
+        )
     truths = [examples.formula(number) for number in ids]
     figures = metrics.compare(predictions, truths)
     return Evaluation(figures, loss / count, ids, predictions, truths, log_probs)

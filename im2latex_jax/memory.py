@@ -82,6 +82,11 @@ def _host_memory() -> int | None:
     return min(limits, default=None)
 
 
+def is_exhausted(error: BaseException) -> bool:
+    """Whether an error is JAX's of a device that has no memory left."""
+    return isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" in str(error)
+
+
 def check(needed: Estimate, bucket: Bucket, batch_size: int) -> None:
     """Checks an estimate for the largest bucket against `available`.
 

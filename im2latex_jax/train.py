@@ -5,6 +5,7 @@ which step, the random keys and the first parameters all follow from the seed, s
 anywhere and started again ends with the parameters of one left alone.
 """
 
+import contextlib
 import dataclasses
 import functools
 import json
@@ -21,6 +22,7 @@ from im2latex_jax import (
     augmentation,
     calibration,
     compilation,
+    config_checks,
     datasets,
     devices,
     disk_errors,
@@ -36,6 +38,7 @@ from im2latex_jax import (
     plots,
     processes,
     provenance,
+    run_lock,
     train_loop,
     train_state,
     whole_files,
@@ -121,6 +124,7 @@ def set_up(config: ConfigDict, splits=None) -> Experiment:
     """
     initial = fine_tuning.load(config)
     config = fine_tuning.with_network(config, initial)
+    config_checks.check(config)
     layout = devices.make_layout(config.fsdp)
     layout.check_batch_size(config.batch_size)
     if splits is None:
@@ -188,7 +192,8 @@ def run(
 
     Raises:
       Im2latexError: if the configuration, the data or the work directory cannot be used; nothing in
-        the work directory is changed then. Later: if the disk is full, or a loss is not finite;
+        the work directory is changed then. Later: if the disk or the device's memory is full, or a
+        loss is not finite;
         what was saved before is good.
       Interrupted: after SIGTERM or Ctrl-C, everything saved.
     """
@@ -199,6 +204,12 @@ def run(
     except Im2latexError:
         raise
     except Exception as error:
+        if memory.is_exhausted(error):
+            raise Im2latexError(
+                f"{workdir}: the device has run out of memory; what was saved before is good: "
+                "lower --config.eval_batch_size if it was evaluating, else --config.batch_size, "
+                "with another --workdir"
+            ) from error
         refused = disk_errors.reason(error)
         if refused is None:
             raise
@@ -225,8 +236,12 @@ def _run(
     eval_step = Programs(evaluate.make_eval_step(experiment.model, experiment.layout), signals)
     if not (workdir / "result.json").exists():
         _check_memory(experiment, train_step)
-    remarks = processes.by_first(lambda: _prepare_workdir(experiment, workdir)) or []
-    with Checkpoints(workdir / "checkpoints", config.keep_checkpoints) as checkpoints:
+    with contextlib.ExitStack() as stack:
+        processes.by_first(lambda: stack.enter_context(run_lock.held(workdir)))
+        remarks = processes.by_first(lambda: _prepare_workdir(experiment, workdir)) or []
+        checkpoints = stack.enter_context(
+            Checkpoints(workdir / "checkpoints", config.keep_checkpoints)
+        )
         restored = checkpoints.restore_newest(experiment.state_shapes())
         if restored is None:
             state, progress = experiment.initial_state(), Progress()
@@ -238,7 +253,7 @@ def _run(
         )
         progress = loop.run(state, progress, [remark for remark in remarks if remark])
         state = _best(checkpoints, loop.state)
-    return _finish(experiment, workdir, eval_step, state, progress)
+        return _finish(experiment, workdir, eval_step, state, progress)
 
 
 def _check_memory(experiment: Experiment, train_step: Programs) -> None:
@@ -256,8 +271,7 @@ def _check_memory(experiment: Experiment, train_step: Programs) -> None:
 
 
 def _prepare_workdir(experiment: Experiment, workdir: pathlib.Path) -> list[str]:
-    """Makes the folder and writes down what the run is made with; returns remarks."""
-    workdir.mkdir(parents=True, exist_ok=True)
+    """Writes down what the run is made with; returns remarks."""
     for folder in (workdir, workdir / "model"):
         whole_files.remove_unfinished(folder)
     initial = experiment.initial

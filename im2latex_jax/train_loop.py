@@ -232,7 +232,7 @@ def _fetch(pending: list[tuple[int, np.ndarray, dict]]) -> list[dict]:
             raise Im2latexError(
                 f"the loss is {metrics['loss']}, the gradient's norm {metrics['gradient_norm']} at "
                 f"step {step} (training examples {', '.join(map(str, ids))}); the "
-                "last checkpoint is good: lower --config.optimizer.learning_rate or set "
+                "checkpoints before it are good: lower --config.optimizer.learning_rate or set "
                 "--config.optimizer.clip_norm, with another --workdir"
             )
     return fetched

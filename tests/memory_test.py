@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from im2latex_jax import memory
+from experiments.configs import tiny
+from im2latex_jax import memory, train
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.input_pipeline import Bucket
 
@@ -53,3 +54,14 @@ def test_what_does_not_fit_is_told_with_what_to_lower(monkeypatch, limit, advice
 
 def test_this_machine_has_memory():
     assert memory.available() > 2**28
+
+
+def test_a_device_without_memory_is_told_in_one_line(tmp_path, monkeypatch):
+    def exhaust(*_):
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes")
+
+    monkeypatch.setattr(train, "_run", exhaust)
+    with pytest.raises(Im2latexError, match=r"run: the device has run out of memory; .*batch_size"):
+        train.run(tiny.get_config(), tmp_path / "run")
+    other = jax.errors.JaxRuntimeError("INTERNAL: something else")
+    assert not memory.is_exhausted(other)

@@ -1,5 +1,7 @@
 """Damaged records: named, or skipped and counted."""
 
+import contextlib
+import errno
 import pathlib
 import pickle
 
@@ -7,7 +9,7 @@ import damaged_records
 import numpy as np
 import pytest
 
-from im2latex_jax import datasets
+from im2latex_jax import datasets, whole_files
 from im2latex_jax.datasets.records import Split
 from im2latex_jax.errors import CorruptRecordError, Im2latexError
 
@@ -75,6 +77,18 @@ def test_a_damaged_file_of_figures_is_made_again(built):
     for content in (b"", index.read_bytes()[:100], b"no zip at all"):
         index.write_bytes(content)
         np.testing.assert_array_equal(Split(split.directory, "train").lengths, whole)
+
+
+def test_figures_are_at_hand_where_nothing_can_be_written(built, monkeypatch):
+    @contextlib.contextmanager
+    def refuse(path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        yield
+
+    whole = built["train"].lengths
+    pathlib.Path(built["train"].directory, "index-train.npz").unlink(missing_ok=True)
+    monkeypatch.setattr(whole_files, "replacing", refuse)
+    np.testing.assert_array_equal(Split(built["train"].directory, "train").lengths, whole)
 
 
 def test_a_file_that_was_cut_off_is_damaged_records(built):

@@ -1,5 +1,6 @@
 """What a record of every data set holds, and how a finished data set is read."""
 
+import contextlib
 import functools
 import os
 import pathlib
@@ -124,8 +125,13 @@ class Split:
             heights[number], widths[number] = record["height"], record["width"]
             lengths[number] = len(record["formula"].split())
         index = {"heights": heights, "widths": widths, "lengths": lengths}
+        # Where the data set is another's, or its disk is full, the index is made at every start.
         if not self.corrupt:
-            with whole_files.replacing(path) as part, part.open("wb") as file:
+            with (
+                contextlib.suppress(OSError),
+                whole_files.replacing(path) as part,
+                part.open("wb") as file,
+            ):
                 np.savez(file, **index)
         return index
 
