@@ -20,9 +20,10 @@ class WeightsError(Im2latexError):
 def save(path: str | os.PathLike[str], params, dtype: npt.DTypeLike = np.float32) -> None:
     """Writes a tree of arrays as `dtype`; the file appears whole or not at all."""
     flat = flax.traverse_util.flatten_dict(params, sep="/")
+    arrays = {name: np.ascontiguousarray(array, dtype) for name, array in flat.items()}
     with whole_files.replacing(path) as part:
-        arrays = {name: np.ascontiguousarray(array, dtype) for name, array in flat.items()}
-        safetensors.numpy.save_file(arrays, part)
+        # not `save_file`, whose files nobody else may read
+        part.write_bytes(safetensors.numpy.save(arrays))
 
 
 def load(path: str | os.PathLike[str], like):
