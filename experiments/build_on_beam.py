@@ -6,21 +6,25 @@ same configuration and `--config.dataset.data_dir=DIR` then trains on it. What i
 `im2latex_jax.datasets.corpus.beam`.
 """
 
-import pathlib
+import argparse
+import itertools
 import sys
 
-from absl import app, flags, logging
-from ml_collections import config_flags
-
-_CORPUS = pathlib.Path(__file__).parent / "configs" / "corpus.py"
-_CONFIG = config_flags.DEFINE_config_file("config", str(_CORPUS), "Configuration of the run.")
-_DATA_DIR = flags.DEFINE_string(
-    "data_dir", None, "Folder of data sets, seen by all workers.", required=True
-)
+from absl import logging
 
 
-def main(argv: list[str]) -> None:
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.build_on_beam",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--data_dir", required=True, help="folder that all workers see")
+    mine = list(itertools.takewhile(lambda argument: argument != "--", sys.argv[1:]))
+    parsed, rest = parser.parse_known_args(mine)
+    beam_options = sys.argv[len(mine) + 2 :]
     logging.set_verbosity(logging.WARNING)
+    from experiments import settings
     from im2latex_jax import datasets
     from im2latex_jax.errors import Im2latexError
 
@@ -32,12 +36,12 @@ def main(argv: list[str]) -> None:
     from im2latex_jax.datasets.corpus.builder import CorpusConfig
 
     try:
-        config = CorpusConfig(**_CONFIG.value.dataset.options)
-        splits = datasets.build(BeamCorpus, _DATA_DIR.value, config=config, options=argv[1:])
+        config = CorpusConfig(**settings.read(rest, "corpus").dataset.options)
+        splits = datasets.build(BeamCorpus, parsed.data_dir, config=config, options=beam_options)
     except Im2latexError as error:
         sys.exit(f"error: {error}")
     print(splits["train"].directory)
 
 
 if __name__ == "__main__":
-    app.run(main)
+    main()
