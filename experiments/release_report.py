@@ -13,7 +13,8 @@ of the release). What is missing is left out, and the report says so. The sets:
 - fifty textbook formulas (`textbook_formulas.tsv`), drawn as no training picture is: in mathtext's
   fonts, and by KaTeX and MathJax in a browser (`npm install katex mathjax@3`).
 
-DIR gets `report.json` and `index.html`.
+DIR gets `report.json`, `index.html`, `figures.md` (a table of the sets) and `failures.png` (wrong
+answers of the first set).
 """
 
 import argparse
@@ -21,8 +22,10 @@ import dataclasses
 import json
 import pathlib
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
+import numpy as np
 from absl import logging
 
 from experiments import browser_pictures
@@ -40,11 +43,16 @@ from im2latex_jax.rendering import mathtext, sandbox
 from im2latex_jax.rendering.styles import FAMILIES, RenderStyle
 from im2latex_jax.rendering.tex import render_formulas
 
+if TYPE_CHECKING:
+    from im2latex_jax.scoring import Scored, Scores
+
 TEXTBOOK = pathlib.Path(__file__).with_name("textbook_formulas.tsv")
 # Ten typefaces beside plain Computer Modern, and five resolutions in dpi.
 FONTS = tuple(FAMILIES)[1:11]
 RESOLUTIONS = (80, 120, 150, 200, 300)
 MATHTEXT_FONTS = ("stix", "stixsans", "dejavusans", "dejavuserif")
+NUM_FAILURES = 10
+FAILURE_LENGTH = 110  # characters of a formula that `failures.png` has room for
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,7 +164,7 @@ def draw_mathtext(formulas: Sequence[str], font: str) -> Iterator[tuple[bytes | 
 
 
 def measure(plans: Iterable[Plan], recognizer, out: pathlib.Path, subtitle: str) -> None:
-    """Reads and scores every set; writes both files of the report.
+    """Reads and scores every set; writes the files of the report.
 
     Raises:
       Im2latexError: there is no set to measure on, or the report cannot be written.
@@ -188,6 +196,59 @@ def measure(plans: Iterable[Plan], recognizer, out: pathlib.Path, subtitle: str)
         "skipped": skipped,
     }
     (out / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    figures = {section.name: section.scores.figures for section in sections}
+    (out / "figures.md").write_text(table(figures), encoding="utf-8")
+    draw_failures(sections[0].scores, out / "failures.png")
+
+
+def table(sets: Mapping[str, Mapping]) -> str:
+    """Markdown: a row a set, its main figures with their 95 % intervals."""
+
+    def cell(figures: Mapping, form: str, *names: str) -> str:
+        value, interval = figures, figures["intervals"]
+        for name in names:
+            value = value[name]
+            if value is None:  # nothing was drawn
+                return ""
+            interval = interval[name]
+        return f"{value:{form}} ({interval[0]:{form}} to {interval[1]:{form}})"
+
+    rows = [
+        "| set | formulas | BLEU | exact | canonical | picture | distance |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, figures in sets.items():
+        cells = [
+            cell(figures, ".1f", "bleu"),
+            cell(figures, ".3f", "exact_match"),
+            cell(figures, ".3f", "canonical", "exact_match"),
+            cell(figures, ".3f", "pictures", "near_match"),
+            cell(figures, ".2f", "token_edit_distance"),
+        ]
+        rows.append(f"| {name} | {figures['num_examples']:,} | {' | '.join(cells)} |")
+    return "\n".join(rows) + "\n"
+
+
+def draw_failures(scores: "Scores", path: pathlib.Path) -> None:
+    """Wrong answers, evenly from the nearest miss to the farthest; no file where all are right."""
+    from rapidfuzz.distance import Levenshtein
+
+    from im2latex_jax import plots
+
+    def distance(example: "Scored") -> float:
+        pair = (example.canonical_prediction, example.canonical_truth)
+        return Levenshtein.normalized_distance(*pair)
+
+    wrong = [
+        (example.answer.ink, " ".join(example.case.truth), " ".join(example.prediction))
+        for example in sorted(scores.examples, key=distance)
+        if not example.canonical and example.answer.ink is not None
+    ]
+    shown = [row for row in wrong if len(row[1]) <= FAILURE_LENGTH]
+    if shown:
+        places = np.linspace(0, len(shown) - 1, min(NUM_FAILURES, len(shown))).astype(int)
+        title = f"{len(places)} of {len(wrong)} wrong answers (black: truth, red: answer)"
+        plots.samples([shown[place] for place in places], path, title)
 
 
 def can_draw() -> bool:

@@ -1,6 +1,7 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 from experiments import release_report
@@ -22,7 +23,8 @@ class Stub:
     """Reads x in every picture."""
 
     def stream(self, pictures):
-        return (Recognition(latex="x", confidence=0.5) for _ in pictures)
+        ink = np.full((8, 8), 255, np.uint8)
+        return (Recognition(latex="x", confidence=0.5, ink=ink) for _ in pictures)
 
 
 def test_there_are_fifty_textbook_formulas():
@@ -91,6 +93,10 @@ def test_all_sets_stand_in_one_report(tmp_path, monkeypatch, capsys):
     assert report["skipped"] == {"gone": "not <here>"}
     page = (out / "index.html").read_text()
     assert "not &lt;here&gt;" in page and 'data-section="second"' in page and "a model" in page
+    assert images.read(out / "failures.png").shape[1] > 500
+    rows = (out / "figures.md").read_text().splitlines()
+    assert [row.split(" | ")[0] for row in rows[2:]] == ["| first", "| second"]
+    assert rows[2].split(" | ")[3].startswith("0.500 (0.000 to 1.000)")
     captured = capsys.readouterr()
     assert captured.out.startswith("first ") and captured.err == "gone: left out: not <here>\n"
     with pytest.raises(Im2latexError, match="none of the sets"):
