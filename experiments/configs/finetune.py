@@ -22,7 +22,7 @@ def get_config() -> ConfigDict:
     config.limits.max_width = 808
     config.limits.max_length = 201
 
-    config.num_buckets = 4
+    config.num_buckets = 2
     config.batch_size = 16
     config.num_epochs = 20
     config.curriculum_lengths = ()
