@@ -2,10 +2,12 @@
 
 import collections
 import concurrent.futures
+import contextlib
 import multiprocessing
 import os
+import signal
 import threading
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import TypeVar
 
 from im2latex_jax.errors import Im2latexError
@@ -56,7 +58,8 @@ def ordered_map(
     try:
         pending: collections.deque[concurrent.futures.Future[_Out]] = collections.deque()
         for item in items:
-            pending.append(executor.submit(function, item))
+            with _ctrl_c_waits():
+                pending.append(executor.submit(function, item))
             if len(pending) > 2 * num_workers:
                 yield pending.popleft().result()
         while pending:
@@ -70,14 +73,30 @@ def ordered_map(
         executor.shutdown(cancel_futures=True)
 
 
+@contextlib.contextmanager
+def _ctrl_c_waits() -> Iterator[None]:
+    """Within, Ctrl-C is held back; processes that are started here do not hear it at all."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def end_with_parent() -> None:
     """Has this process end when the process that spawned it is gone; to be called by workers.
 
     A worker whose parent was killed would wait without end for work, or for its results to be read.
+    Ctrl-C, which a terminal sends to all processes, is left to the parent too.
     """
     parent = multiprocessing.parent_process()
     if parent is None:
         return
+    with contextlib.suppress(ValueError):  # not the main thread
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def wait_for_it() -> None:
         parent.join()
