@@ -24,12 +24,12 @@ def get_config() -> ConfigDict:
 
     config.num_buckets = 2
     config.batch_size = 16
-    config.num_epochs = 20
+    config.num_epochs = 30
     config.curriculum_lengths = ()
     config.augmentation.probability = 0.3
     config.model.dropout = 0.1
 
-    config.optimizer.learning_rate = 3e-4
+    config.optimizer.learning_rate = 5e-4
     config.optimizer.warmup_steps = 20
 
     config.log_every = 10
