@@ -13,6 +13,9 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SECONDS = 300  # until a process counts as hung
 HERE = "HERE"
+# Compiling takes most of such a run. Without LLVM's optimizations it takes half of the time; losses
+# differ by 2e-6 from those of a run compiled with them.
+COMPILE_FAST = "--xla_backend_optimization_level=0"
 
 
 def start(
@@ -38,7 +41,7 @@ def start(
             **os.environ,
             "PYTHONPATH": str(ROOT),
             "IM2LATEX_CACHE": str(folder / "cache"),
-            "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+            "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices} {COMPILE_FAST}",
             **(environment or {}),
         },
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
