@@ -5,17 +5,14 @@ prints its folder, the records of each split, and what it took. A run with the s
 then finds it ready.
 """
 
-import argparse
 import sys
 import time
 
+from experiments import command_line
+
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.build_dataset",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_line.parser("build_dataset", __doc__)
     parser.add_argument("--num_workers", type=int, help="processes that draw; default: one a core")
     arguments, rest = parser.parse_known_args()
 

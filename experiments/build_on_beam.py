@@ -6,19 +6,16 @@ same configuration and `--config.dataset.data_dir=DIR` then trains on it. What i
 `im2latex_jax.datasets.corpus.beam`.
 """
 
-import argparse
 import itertools
 import sys
 
 from absl import logging
 
+from experiments import command_line
+
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.build_on_beam",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_line.parser("build_on_beam", __doc__)
     parser.add_argument("--data_dir", required=True, help="folder that all workers see")
     mine = list(itertools.takewhile(lambda argument: argument != "--", sys.argv[1:]))
     parsed, rest = parser.parse_known_args(mine)

@@ -7,13 +7,13 @@ and light on dark, cropped tightly and with wide margins, and reads them. Of the
 read right at 100 dpi it prints, for each look, the share that gives the same LaTeX.
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
 
 import numpy as np
 
+from experiments import command_line
 from im2latex_jax import evaluation_sets, images
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.recognizer import Recognizer
@@ -24,11 +24,7 @@ LOOKS = ("tight", "wide", "dark", "dark, wide")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.invariance_report",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_line.parser("invariance_report", __doc__)
     parser.add_argument("formulas", help="file of formulas")
     parser.add_argument("--checkpoint", help="a run, its model, or by default the released model")
     parser.add_argument("--engine", choices=("latex", "mathtext"), default="latex")

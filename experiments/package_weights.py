@@ -5,22 +5,18 @@ it: its parameters in half precision, its settings and its vocabulary. RUN is a 
 `experiments.main`, or the folder of a model.
 """
 
-import argparse
 import pathlib
 import sys
 
 import numpy as np
 
+from experiments import command_line
 from im2latex_jax import model_files
 from im2latex_jax.errors import Im2latexError
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.package_weights",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_line.parser("package_weights", __doc__)
     parser.add_argument("run", type=pathlib.Path, help="work directory, or folder of a model")
     parser.add_argument(
         "--out", type=pathlib.Path, default=model_files.PACKAGED, help="default: the package"

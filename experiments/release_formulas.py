@@ -8,20 +8,17 @@ Gathers the formulas that the released model is trained on, for `configs/release
 - `DIR/held_out.txt`: the first 1,000 of those validation formulas, which must not come in.
 """
 
-import argparse
 import collections
 import lzma
 import pathlib
+
+from experiments import command_line
 
 HELD_OUT = 1_000  # validation formulas that are never trained on
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.release_formulas",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_line.parser("release_formulas", __doc__)
     parser.add_argument("--data", type=pathlib.Path, required=True, help="folder of the data")
     parser.add_argument("--out", type=pathlib.Path, required=True, help="folder for the lists")
     parser.add_argument(

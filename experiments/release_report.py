@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from absl import logging
 
-from experiments import browser_pictures
+from experiments import browser_pictures, command_line
 from im2latex_jax.datasets.im2latex_100k import release
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.evaluation_sets import (
@@ -190,13 +190,9 @@ def measure(plans: Iterable[Plan], recognizer, out: pathlib.Path, subtitle: str)
     if not sections:
         raise EvaluationSetError("none of the sets can be had: see above")
     page.write(out, sections, subtitle=subtitle, skipped=skipped)
-    report = {
-        "subtitle": subtitle,
-        "sets": {section.name: section.scores.figures for section in sections},
-        "skipped": skipped,
-    }
-    (out / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     figures = {section.name: section.scores.figures for section in sections}
+    report = {"subtitle": subtitle, "sets": figures, "skipped": skipped}
+    (out / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     (out / "figures.md").write_text(table(figures), encoding="utf-8")
     draw_failures(sections[0].scores, out / "failures.png")
 
@@ -272,11 +268,7 @@ def line(name: str, figures: dict) -> str:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.release_report",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_line.parser("release_report", __doc__)
     add = parser.add_argument
     add("--data", type=pathlib.Path, required=True, help="folder of the data")
     add("--out", type=pathlib.Path, required=True, help="folder of the report")

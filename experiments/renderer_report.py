@@ -21,7 +21,8 @@ import numpy as np
 from absl import app, flags
 from PIL import Image
 
-from im2latex_jax.rendering.tex import num_cores, render_formulas
+from im2latex_jax import parallel
+from im2latex_jax.rendering.tex import render_formulas
 
 _DATA = flags.DEFINE_string("data", None, "folder of the data", required=True)
 _NUM_FORMULAS = flags.DEFINE_integer("num_formulas", 20_000, "display formulas to draw")
@@ -55,8 +56,9 @@ def report_speed(path: pathlib.Path, num_formulas: int, seed: int, jobs: int | N
     ]
     seconds = time.perf_counter() - start
     processor = processor_seconds() - processor_before
+    jobs = jobs or parallel.available_cpus()
     print(
-        f"{len(formulas)} formulas in {seconds:.1f} s with {jobs or num_cores()} jobs: "
+        f"{len(formulas)} formulas in {seconds:.1f} s with {jobs} jobs: "
         f"{len(formulas) / seconds:.0f} a second; "
         f"{1000 * processor / len(formulas):.2f} ms of processor time each"
     )

@@ -6,14 +6,15 @@ Stops at the first step that differs. Exit status 0 where they agree, 2 where th
 they could not be compared. What it does is in `im2latex_jax.reproduction`.
 """
 
-import argparse
 import pathlib
 import sys
 import tempfile
 
+from experiments import command_line
+
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[2].strip())
+    parser = command_line.parser("reproduce", __doc__)
     parser.add_argument("run", type=pathlib.Path, metavar="RUN", help="folder of the run")
     parser.add_argument(
         "--workdir", type=pathlib.Path, help="where to train; kept. By default a temporary folder"

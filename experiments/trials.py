@@ -9,7 +9,6 @@ seed on the same batches. Stopped anywhere, the same command goes on; trials tha
 done again. DIR gets `trials.md`, rewritten after every trial.
 """
 
-import argparse
 import json
 import pathlib
 import sys
@@ -18,6 +17,8 @@ from typing import Any
 
 from absl import logging
 from ml_collections import ConfigDict
+
+from experiments import command_line
 
 # What each trial changes, by flattened keys of the configuration.
 TRIALS: dict[str, dict[str, Any]] = {
@@ -87,11 +88,7 @@ def run(config: ConfigDict, names: list[str], out: pathlib.Path) -> dict[str, di
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.trials",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_line.parser("trials", __doc__)
     parser.add_argument("--out", type=pathlib.Path, required=True, help="folder of the trials")
     parser.add_argument(
         "--only", nargs="+", choices=list(TRIALS), metavar="NAME", help=f"of: {', '.join(TRIALS)}"

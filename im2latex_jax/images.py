@@ -571,6 +571,11 @@ def _bounds(boxes: np.ndarray) -> tuple[int, int, int, int]:
     return int(left), int(top), int(right), int(bottom)
 
 
+def use_one_thread() -> None:
+    """Keeps OpenCV from starting threads: for worker processes, which have every processor."""
+    cv2.setNumThreads(1)
+
+
 def halve(ink: np.ndarray) -> np.ndarray:
     """Averages blocks of 2 x 2 pixels; odd sides are made even with paper."""
     height, width = ink.shape

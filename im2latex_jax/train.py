@@ -193,8 +193,7 @@ def run(
     Raises:
       Im2latexError: if the configuration, the data or the work directory cannot be used; nothing in
         the work directory is changed then. Later: if the disk or the device's memory is full, or a
-        loss is not finite;
-        what was saved before is good.
+        loss is not finite; what was saved before is good.
       Interrupted: after SIGTERM or Ctrl-C, everything saved.
     """
     try:
@@ -237,8 +236,12 @@ def _run(
     if not (workdir / "result.json").exists():
         _check_memory(experiment, train_step)
     with contextlib.ExitStack() as stack:
-        processes.by_first(lambda: stack.enter_context(run_lock.held(workdir)))
-        remarks = processes.by_first(lambda: _prepare_workdir(experiment, workdir)) or []
+
+        def claim() -> list[str]:
+            stack.enter_context(run_lock.held(workdir))
+            return _prepare_workdir(experiment, workdir)
+
+        remarks = processes.by_first(claim) or []
         checkpoints = stack.enter_context(
             Checkpoints(workdir / "checkpoints", config.keep_checkpoints)
         )

@@ -441,7 +441,7 @@ def hold(path: pathlib.Path) -> None:
 
 def lead(path: pathlib.Path) -> None:
     """What a process does that has workers."""
-    list(parallel.ordered_map(hold, [path], 1, drawing.prepare_worker))
+    list(parallel.ordered_map(hold, [path], 1, images.use_one_thread))
 
 
 def test_workers_end_with_the_process_that_they_work_for(tmp_path):

@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import cv2
 import numpy as np
 import tqdm
 
@@ -55,7 +54,7 @@ def read(
     """For each entry its record, or the reason (`kind: details`) why it is left out."""
     read_chunk = functools.partial(_read_chunk, limits, read_picture)
     chunks = (entries[start : start + _CHUNK] for start in range(0, len(entries), _CHUNK))
-    results = parallel.ordered_map(read_chunk, chunks, num_workers, _prepare_worker)
+    results = parallel.ordered_map(read_chunk, chunks, num_workers, images.use_one_thread)
     return iter(
         tqdm.tqdm(
             itertools.chain.from_iterable(results),
@@ -65,11 +64,6 @@ def read(
             disable=not sys.stderr.isatty(),
         )
     )
-
-
-def _prepare_worker() -> None:
-    """Sets a worker process up: OpenCV must not start threads, the workers have every processor."""
-    cv2.setNumThreads(1)
 
 
 def _read_chunk(

@@ -7,14 +7,12 @@ dropped on the next start: whenever the program is killed, what the two tables h
 import contextlib
 import dataclasses
 import hashlib
+import itertools
 import json
-import multiprocessing
 import os
 import pathlib
 import re
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 
 from im2latex_jax import parallel, whole_files
 from im2latex_jax.errors import Im2latexError
@@ -22,10 +20,13 @@ from im2latex_jax.rendering import mathtext
 from im2latex_jax.rendering.formula_lines import FormulaLine, read_formulas
 from im2latex_jax.rendering.rasterizing import is_whole_png
 from im2latex_jax.rendering.styles import RenderStyle
-from im2latex_jax.rendering.tex import Rendered, num_cores, render_formulas
+from im2latex_jax.rendering.tex import Rendered, render_formulas
 
 ENGINES = ("latex", "mathtext")
 INDEX, REJECTED, SETTINGS = "index.tsv", "rejected.tsv", "render.json"
+
+_CHUNK = 64  # formulas that a worker process draws at a time
+_Task = tuple[str, float, int]  # formula, font size, dots per inch
 
 
 class RenderFolderError(Im2latexError):
@@ -236,29 +237,29 @@ def _render_mathtext(
         for index, task in enumerate(tasks):
             yield Rendered(index, *_draw_mathtext(task))
         return
-    # Mathtext keeps its state in the process, so it needs processes. They are spawned, because a
-    # fork of a process with threads (JAX has some) can hang.
-    context = multiprocessing.get_context("spawn")
+    # Mathtext keeps its state in the process, so it needs processes.
+    chunks = (tasks[start : start + _CHUNK] for start in range(0, len(tasks), _CHUNK))
+    drawn = parallel.ordered_map(_draw_chunk, chunks, jobs or parallel.available_cpus())
     with (
-        ProcessPoolExecutor(
-            jobs or num_cores(), mp_context=context, initializer=parallel.end_with_parent
-        ) as pool,
+        contextlib.closing(drawn),
         tqdm(total=len(formulas), unit="formula", disable=None if progress else True) as bar,
     ):
         try:
-            for index, (png, reason) in enumerate(pool.map(_draw_mathtext, tasks, chunksize=64)):
+            for index, (png, reason) in enumerate(itertools.chain.from_iterable(drawn)):
                 bar.update()
                 yield Rendered(index, png, reason)
-        except BrokenProcessPool:
+        except parallel.WorkerKilledError:
             raise RenderFolderError(
                 "a drawing process was killed (out of memory?): start again to go on, with fewer "
                 "jobs"
             ) from None
-        finally:
-            pool.shutdown(cancel_futures=True)
 
 
-def _draw_mathtext(task: tuple[str, float, int]) -> tuple[bytes | None, str | None]:
+def _draw_chunk(tasks: Sequence[_Task]) -> list[tuple[bytes | None, str | None]]:
+    return [_draw_mathtext(task) for task in tasks]
+
+
+def _draw_mathtext(task: _Task) -> tuple[bytes | None, str | None]:
     formula, font_size, dpi = task
     try:
         return mathtext.render(formula, font_size=font_size, dpi=dpi), None

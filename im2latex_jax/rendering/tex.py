@@ -7,11 +7,11 @@ for all font families also texlive-fonts-extra and lmodern).
 import collections
 import concurrent.futures
 import dataclasses
-import os
 import pathlib
 import tempfile
 from collections.abc import Iterator, Sequence
 
+from im2latex_jax import parallel
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.rendering import sandbox
 from im2latex_jax.rendering.batch import draw_batch
@@ -67,14 +67,7 @@ def render_formulas(
         styles = style
     if len(styles) != len(formulas):
         raise Im2latexError(f"{len(styles)} styles for {len(formulas)} formulas: give one for each")
-    return _render(formulas, styles, jobs or num_cores(), progress)
-
-
-def num_cores() -> int:
-    """The number of processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return _render(formulas, styles, jobs or parallel.available_cpus(), progress)
 
 
 def _render(

@@ -15,7 +15,7 @@ from typing import Any
 import tensorflow_datasets as tfds
 import tqdm
 
-from im2latex_jax import parallel
+from im2latex_jax import images, locks, parallel
 from im2latex_jax.datasets import records
 from im2latex_jax.datasets.corpus import card, chunks, drawing, selection
 from im2latex_jax.datasets.corpus.selection import SPLITS, Candidate, Rejected
@@ -211,7 +211,7 @@ class Corpus(tfds.core.GeneratorBasedBuilder):
         config, rules = self.builder_config, self.builder_config.rules()
         excluded, refused = config.excluded()
         candidates = []
-        results = selection.read(sources, rules, self._num_workers, drawing.prepare_worker)
+        results = selection.read(sources, rules, self._num_workers, images.use_one_thread)
         for result in tqdm.tqdm(
             results, desc="Normalizing", unit="formula", disable=not sys.stderr.isatty()
         ):
@@ -237,9 +237,7 @@ class Corpus(tfds.core.GeneratorBasedBuilder):
 
     def _draw(self, jobs: Sequence[drawing.Job]) -> Iterator[list[chunks.Picture]]:
         """The pictures of each job, in order."""
-        results = parallel.ordered_map(
-            drawing.draw, jobs, self._num_workers, drawing.prepare_worker
-        )
+        results = parallel.ordered_map(drawing.draw, jobs, self._num_workers, images.use_one_thread)
         total = sum(len(job.formulas) for job in jobs)
         resumed = 0
         with tqdm.tqdm(
@@ -295,23 +293,12 @@ def record(
     }
 
 
-@contextlib.contextmanager
-def _claimed(folder: pathlib.Path) -> Iterator[None]:
+def _claimed(folder: pathlib.Path) -> contextlib.AbstractContextManager[None]:
     """Makes the work folder and keeps other builds out of it, until this process ends or is killed.
 
     Raises:
-      Im2latexError: another process builds the same data set.
+      Im2latexError: on entering: another process builds the same data set.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        try:
-            import fcntl
-
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except ImportError:
-            pass  # Windows has no such lock
-        except BlockingIOError:
-            raise Im2latexError(
-                f"{folder}: another process builds this data set; wait for it to end"
-            ) from None
-        yield
+    return locks.held(
+        folder / "lock", f"{folder}: another process builds this data set; wait for it to end"
+    )

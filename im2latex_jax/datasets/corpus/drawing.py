@@ -5,15 +5,11 @@ import dataclasses
 import functools
 import hashlib
 import json
-import multiprocessing
-import os
 import pathlib
 import shutil
 import tempfile
-import threading
 from collections.abc import Iterator, Sequence
 
-import cv2
 import numpy as np
 
 from im2latex_jax import images
@@ -95,23 +91,6 @@ def plan(
             part, seeds = zip(*members[start : start + CHUNK], strict=True)
             formulas = tuple(candidate.formula for candidate in part)
             yield list(part), Job(engine, formulas, seeds, folder)
-
-
-def prepare_worker() -> None:
-    """Sets a worker process up.
-
-    OpenCV must not start threads, because the workers have every processor. And a worker must not
-    outlive the process that it works for: killed, that one cannot tell it to end.
-    """
-    cv2.setNumThreads(1)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def draw(job: Job) -> tuple[pathlib.Path, bool]:

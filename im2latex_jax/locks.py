@@ -1,0 +1,54 @@
+"""A lock on a folder that a process holds until it ends or is killed."""
+
+import contextlib
+import errno
+import pathlib
+import time
+from collections.abc import Iterator
+
+from im2latex_jax.errors import Im2latexError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+_NO_LOCKS_HERE = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+
+
+@contextlib.contextmanager
+def held(file: pathlib.Path, refusal: str, patience: float = 0.0) -> Iterator[None]:
+    """Holds the lock of a file, made with its folder if missing.
+
+    Where the system or the file system knows no locks, nothing is held.
+
+    Args:
+      file: stands for what must not be used twice at a time.
+      refusal: what the error says.
+      patience: seconds to wait for a process that is just ending.
+
+    Raises:
+      Im2latexError: another process holds it.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w") as opened:
+        deadline = time.monotonic() + patience
+        while not _locked(opened.fileno()):
+            if time.monotonic() >= deadline:
+                raise Im2latexError(refusal)
+            time.sleep(0.2)
+        yield
+
+
+def _locked(descriptor: int) -> bool:
+    """Takes the lock if it is free, and says whether nobody else has it."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_LOCKS_HERE:
+            raise
+    return True
