@@ -8,7 +8,7 @@ of which the first thousand are never trained on) and `im2latex-100k-sample/` (p
 of the release). What is missing is left out, and the report says so. The sets:
 
 - the first thousand validation formulas, drawn plainly;
-- original pages of the validation and of the test split;
+- original pages of the validation and of the test split, and their formulas drawn plainly;
 - some of the validation formulas in ten fonts and in five resolutions;
 - fifty textbook formulas (`textbook_formulas.tsv`), drawn as no training picture is: in mathtext's
   fonts, and by KaTeX and MathJax in a browser (`npm install katex mathjax@3`).
@@ -35,6 +35,7 @@ from im2latex_jax.evaluation_sets import (
     Case,
     EvaluationSet,
     EvaluationSetError,
+    draw,
     from_formulas,
     from_pictures,
     normal_tokens,
@@ -88,6 +89,12 @@ def plans(data: pathlib.Path, num_plain: int, num_styled: int) -> Iterator[Plan]
             lambda split=split: original_pages(data / "im2latex-100k-sample", split),  # type: ignore[misc]
             shown=(8, 6, 8),
         )
+        yield Plan(
+            f"{split} pages, redrawn",
+            "the formulas of those pages, drawn as the training's: what the formulas cost, and "
+            "what the pages",
+            lambda split=split: redrawn(original_pages(data / "im2latex-100k-sample", split)),  # type: ignore[misc]
+        )
     styles = [(font, RenderStyle(family=font)) for font in FONTS]
     styles += [(f"{dpi} dpi", RenderStyle(dpi=dpi)) for dpi in RESOLUTIONS]
     for name, style in styles:
@@ -134,6 +141,11 @@ def original_pages(folder: pathlib.Path, split: str) -> EvaluationSet:
         [case for case in cases if case.truth],
         [f"{case.name}: the formula is empty" for case in cases if not case.truth],
     )
+
+
+def redrawn(found: EvaluationSet) -> EvaluationSet:
+    """The formulas of a set in pictures of our own, Computer Modern at 100 dpi."""
+    return draw([case.name for case in found.cases], [" ".join(case.truth) for case in found.cases])
 
 
 def drawn_in_style(lines: pathlib.Path, count: int, style: RenderStyle) -> EvaluationSet:

@@ -8,7 +8,7 @@ from experiments import release_report
 from experiments.release_report import Plan
 from im2latex_jax import images
 from im2latex_jax.errors import Im2latexError
-from im2latex_jax.evaluation_sets import draw, normal_tokens
+from im2latex_jax.evaluation_sets import Case, EvaluationSet, draw, normal_tokens
 from im2latex_jax.latex.normalizer import normalize
 from im2latex_jax.recognizer import Recognition
 from im2latex_jax.rendering.styles import RenderStyle
@@ -41,7 +41,7 @@ def test_the_plan_has_the_sets_that_the_release_promises(tmp_path):
         *release_report.textbook_plans({"katex": None, "mathjax": None}),
     ]
     names = [plan.name for plan in plans]
-    assert len(set(names)) == len(names) == 3 + 10 + 5 + 6
+    assert len(set(names)) == len(names) == 5 + 10 + 5 + 6
     assert names[0] == "validation, plain"
     for plan in plans:
         if "mathtext" not in plan.name:
@@ -70,6 +70,16 @@ def test_original_pages_have_their_formulas(shared_data):
     first = (shared_data / "im2latex-100k-sample" / "im2latex_test.lst").read_text().split()
     assert found.cases[0].truth == normal_tokens(formulas[int(first[0])])
     assert found.cases[0].picture.is_file() and first[1] in found.cases[0].name
+
+
+@needs_tex
+def test_the_formulas_of_a_set_are_drawn_again():
+    blank = np.full((8, 8), 255, np.uint8)
+    found = EvaluationSet([Case("a", blank, ["x", "+", "y"]), Case("b", blank, ["\\nonsense"])])
+    again = release_report.redrawn(found)
+    assert [(case.name, case.truth) for case in again.cases] == [("a", ["x", "+", "y"])]
+    assert images.read(again.cases[0].picture).max() > 0
+    assert again.left_out[0].startswith("b: ")
 
 
 def test_all_sets_stand_in_one_report(tmp_path, monkeypatch, capsys):
