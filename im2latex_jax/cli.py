@@ -368,7 +368,7 @@ def _add_evaluate(commands) -> None:
         "evaluate",
         help="measure how well pictures are read",
         description="Reads pictures whose formulas are known, and prints how near it comes, with "
-        "95 %% intervals. Give a table of pairs, --dataset or --formulas.",
+        "95 % intervals. Give a table of pairs, --dataset or --formulas.",
     )
     parser.add_argument(
         "pairs",

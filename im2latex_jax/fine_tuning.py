@@ -1,5 +1,6 @@
 """Training that begins with a trained model: its network, its vocabulary, its parameters."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import jax
@@ -7,6 +8,7 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from im2latex_jax import model_files
+from im2latex_jax.input_pipeline import Bucket
 from im2latex_jax.latex.vocabulary import Vocabulary
 from im2latex_jax.model_files import TrainedModel
 
@@ -45,6 +47,25 @@ def extend(vocabulary: Vocabulary, captions: Vocabulary) -> Vocabulary:
     """The tokens of a model, each with its id, and after them those that only captions have."""
     known = set(vocabulary.tokens)
     return Vocabulary(vocabulary.tokens + tuple(t for t in captions.tokens if t not in known))
+
+
+def merge_buckets(known: Iterable[Bucket], own: Iterable[Bucket]) -> tuple[Bucket, ...]:
+    """The buckets of a model, and those of its further training that fit into none of them.
+
+    Few: each canvas is a program that recognition compiles, and parts full batches.
+    """
+    known = set(known)
+    larger = {
+        bucket
+        for bucket in own
+        if not any(
+            bucket.height <= other.height
+            and bucket.width <= other.width
+            and bucket.length <= other.length
+            for other in known
+        )
+    }
+    return tuple(sorted(known | larger))
 
 
 def grow(trained: Any, fresh: Any) -> Any:

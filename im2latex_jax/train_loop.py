@@ -18,6 +18,7 @@ from im2latex_jax import (
     calibration,
     devices,
     evaluate,
+    fine_tuning,
     fingerprints,
     input_pipeline,
     logs,
@@ -259,7 +260,7 @@ def export(
         experiment.config.model,
         params,
         experiment.vocabulary,
-        tuple(sorted({*experiment.buckets, *experiment.eval_buckets, *known})),
+        fine_tuning.merge_buckets(known, (*experiment.buckets, *experiment.eval_buckets)),
         fit.temperature,
         experiment.train.writing_scale(),
     )

@@ -52,6 +52,14 @@ def config(initial, pairs_file, tmp_path):
     return config
 
 
+def test_a_model_keeps_its_buckets_and_gets_those_that_are_larger():
+    known = (Bucket(64, 160, 32), Bucket(32, 320, 48))
+    fitting, wider, longer = Bucket(32, 96, 16), Bucket(64, 176, 16), Bucket(32, 96, 64)
+    merged = fine_tuning.merge_buckets(known, (fitting, wider, longer))
+    assert merged == (longer, known[1], known[0], wider)
+    assert fine_tuning.merge_buckets((), (wider, fitting)) == (fitting, wider)
+
+
 def test_old_tokens_keep_their_ids_and_new_ones_come_after_them():
     old = Vocabulary((*SPECIAL_TOKENS, "b", "a"))
     captions = Vocabulary((*SPECIAL_TOKENS, "c", "a", "d"))
