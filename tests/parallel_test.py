@@ -12,10 +12,11 @@ from im2latex_jax import parallel
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SCRIPT = """
-import sys, time
+import signal, sys, time
 from im2latex_jax import parallel
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background ignore it
     try:
         for _ in parallel.ordered_map(time.sleep, [0.0] * 4 + [0.2] * 1000, 2):
             print("done", flush=True)
