@@ -1,13 +1,16 @@
 """Training that begins with a trained model: its network, its vocabulary, its parameters."""
 
+import dataclasses
+import itertools
 from collections.abc import Iterable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from ml_collections import ConfigDict
 
-from im2latex_jax import model_files
+from im2latex_jax import input_pipeline, model_files
 from im2latex_jax.input_pipeline import Bucket
 from im2latex_jax.latex.vocabulary import Vocabulary
 from im2latex_jax.model_files import TrainedModel
@@ -54,18 +57,12 @@ def merge_buckets(known: Iterable[Bucket], own: Iterable[Bucket]) -> tuple[Bucke
 
     Few: each canvas is a program that recognition compiles, and parts full batches.
     """
-    known = set(known)
-    larger = {
-        bucket
-        for bucket in own
-        if not any(
-            bucket.height <= other.height
-            and bucket.width <= other.width
-            and bucket.length <= other.length
-            for other in known
-        )
-    }
-    return tuple(sorted(known | larger))
+    known, own = sorted(set(known)), sorted(set(own))
+    if not known:
+        return tuple(own)
+    shapes = np.asarray([dataclasses.astuple(bucket) for bucket in own])
+    fitting = input_pipeline.assign(known, input_pipeline.Sizes(*shapes.T)) >= 0
+    return tuple(sorted({*known, *itertools.compress(own, ~fitting)}))
 
 
 def grow(trained: Any, fresh: Any) -> Any:

@@ -2,8 +2,8 @@
 
 import itertools
 import random
+from collections.abc import Sequence
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -27,20 +27,25 @@ def test_they_are_small():
     assert 1e6 < size < 30e6
 
 
-def test_formulas_of_another_typesetter_are_read():
-    answers = Recognizer.load()([Image.fromarray(mathtext.draw(f)) for f in FORMULAS])
-    right = [
-        canonicalize(answer.latex) == canonicalize(formula)
-        for answer, formula in zip(answers, FORMULAS, strict=True)
+def misread(recognizer: Recognizer, formulas: Sequence[str]) -> list[str]:
+    """Wrong answers to drawn formulas; spellings that draw the same picture count as right."""
+    answers = recognizer([Image.fromarray(mathtext.draw(formula)) for formula in formulas])
+    return [
+        answer.latex
+        for answer, formula in zip(answers, formulas, strict=True)
+        if canonicalize(answer.latex) != canonicalize(formula)
     ]
-    assert np.mean(right) >= 0.4, [a.latex for a, r in zip(answers, right, strict=True) if not r]
+
+
+def test_formulas_of_another_typesetter_are_read():
+    wrong = misread(Recognizer.load(), FORMULAS)
+    assert len(wrong) <= 0.6 * len(FORMULAS), wrong
 
 
 def test_predict_takes_them_by_default(tmp_path, capsys):
-    Image.fromarray(mathtext.draw(r"\frac{x}{y}")).save(tmp_path / "f.png")
+    Image.fromarray(mathtext.draw("x^{2}+y^{2}=z^{2}")).save(tmp_path / "f.png")
     assert cli.main(["predict", str(tmp_path / "f.png")]) == 0
-    printed = capsys.readouterr().out
-    assert printed.count("\n") == 1 and canonicalize(printed) == canonicalize(r"\frac{x}{y}")
+    assert capsys.readouterr().out == "x^{2}+y^{2}=z^{2}\n"
 
 
 # Beth numbers: the network has never seen a \beth.
@@ -63,12 +68,6 @@ def test_fifty_pairs_teach_a_new_symbol(tmp_path):
         Image.fromarray(mathtext.draw(formula)).save(tmp_path / f"{number}.png")
     lines = [f"{number}.png\t{formula}\n" for number, formula in enumerate(pairs)]
     (tmp_path / "pairs.tsv").write_text("".join(lines))
-    pictures = [Image.fromarray(mathtext.draw(formula)) for formula in others]
-
-    def share_right(recognizer: Recognizer) -> float:
-        truths = map(canonicalize, others)
-        answers = recognizer(pictures)
-        return np.mean([canonicalize(a.latex) == t for a, t in zip(answers, truths, strict=True)])
 
     config = finetune.get_config()
     config.dataset.options.file = str(tmp_path / "pairs.tsv")
@@ -76,8 +75,6 @@ def test_fifty_pairs_teach_a_new_symbol(tmp_path):
     config.num_buckets = config.num_eval_buckets = 1
     config.eval_batch_size = 8
     config.quiet = True
-    before = share_right(Recognizer.load())
+    assert len(misread(Recognizer.load(), others)) == len(others)
     train.run(config, tmp_path / "run")
-    after = share_right(Recognizer.load(tmp_path / "run"))
-    assert before == 0
-    assert after >= 0.5
+    assert len(misread(Recognizer.load(tmp_path / "run"), others)) <= 0.5 * len(others)
