@@ -1,0 +1,296 @@
+r"""Sums, products and powers by recursive descent over tokens, as unevaluated SymPy expressions.
+
+What stands for itself (a number, a letter, a fraction, an integral) is read by a function that
+takes the reader; `parser` has the table of them. `\sin 2x \cos y` is sin(2x) cos(y),
+`\sin(x) y` is sin(x) y, and `1 / 2 x` is 1 / (2 x).
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import sympy
+
+from im2latex_jax.solving.building import (
+    UNEVALUATED,
+    divide,
+    is_matrix,
+    matrix_operation,
+    multiply,
+    negate,
+    scalar,
+)
+from im2latex_jax.solving.cursor import Cursor
+from im2latex_jax.solving.notation import (
+    BRACKETS,
+    DIVISION_SIGNS,
+    INDEX_LETTERS,
+    LONE_INDICES,
+    RELATION_CLASSES,
+    ROUNDED,
+    TIMES_SIGNS,
+    is_letter,
+)
+from im2latex_jax.solving.statements import (
+    CLOSERS,
+    RELATIONS,
+    NotComputableError,
+    end_of_group,
+)
+
+
+@dataclasses.dataclass
+class OpenIntegral:
+    """An integral that is being read: how many `dx` it wants, and those found so far."""
+
+    wanted: int
+    variables: list[sympy.Symbol] = dataclasses.field(default_factory=list)
+    leading: bool = False  # the dx stands before the integrand
+
+    @property
+    def complete(self) -> bool:
+        return len(self.variables) == self.wanted
+
+    @property
+    def ended(self) -> bool:
+        return self.complete and not self.leading
+
+
+class Reader(Cursor):
+    """Reads one statement. Each method reads one kind of expression at the current position."""
+
+    def __init__(
+        self,
+        tokens: Sequence[str],
+        notes: dict[str, None],
+        atom_reader: "Callable[[str], AtomReader | None]",
+    ):
+        """Starts at the first token.
+
+        Args:
+          tokens: one statement, as of `statements`.
+          notes: how ambiguous notation was read; keys are added.
+          atom_reader: what reads the atom that begins with a token, or None if nothing does.
+        """
+        super().__init__(tokens)
+        self.notes = notes
+        self.integrals: list[OpenIntegral] = []
+        self.bound: list[str] = []  # letters that a sum, product or limit runs over
+        self._brackets: list[str] = []  # those that are open; tells whether a bar closes
+        self._atom_reader = atom_reader
+
+    # Statements.
+
+    def statement(self) -> list[sympy.Basic]:
+        """An expression, or the relations of a chain such as `0 < x < 1`."""
+        sides = [self.sum()]
+        relations = []
+        while self.peek() in RELATIONS:
+            relations.append(RELATION_CLASSES[self.next()])
+            sides.append(self.sum())
+        if self.peek():
+            raise self.refused()
+        if not relations:
+            return sides
+        for side in sides:
+            if not isinstance(side, sympy.Expr) and any(r is not sympy.Eq for r in relations):
+                raise NotComputableError("matrices are not larger or smaller")
+        pairs = zip(relations, sides, sides[1:], strict=False)
+        return [relation(left, right, **UNEVALUATED) for relation, left, right in pairs]
+
+    # Sums and products.
+
+    def sum(self, integral: OpenIntegral | None = None) -> sympy.Basic:
+        """Terms up to what is neither plus nor minus; up to its `dx` in an integral."""
+        terms = [self._signed(integral)]
+        while self.peek() in ("+", "-") and not (integral is not None and integral.complete):
+            terms.append(self._signed(integral))
+        return add(terms)
+
+    def _signed(self, integral: OpenIntegral | None) -> sympy.Basic:
+        negative = False
+        while self.peek() in ("+", "-"):
+            negative ^= self.next() == "-"
+        term = self.product(integral)
+        return negate(term) if negative else term
+
+    def product(self, integral: OpenIntegral | None = None) -> sympy.Basic:
+        """Factors, and what they are divided by."""
+        product = self._juxtaposed(integral)
+        while self.peek() in TIMES_SIGNS | DIVISION_SIGNS and not (
+            integral is not None and integral.ended
+        ):
+            divided = self.next() in DIVISION_SIGNS
+            negative = self.accept("-")
+            factor = self._juxtaposed(integral)
+            factor = negate(factor) if negative else factor
+            product = divide(product, factor) if divided else multiply((product, factor))
+        return product
+
+    def _juxtaposed(self, integral: OpenIntegral | None = None) -> sympy.Basic:
+        factors: list[sympy.Basic] = []
+        differentials = 0
+        while self.starts_factor():
+            if self._differential():
+                differentials += 1
+                if integral is not None and integral.complete:
+                    integral.leading = not factors
+                    if integral.ended:
+                        break
+                continue
+            factors.append(self.factor())
+            if integral is not None and integral.ended:
+                break
+        if not factors and not differentials:
+            raise self.refused()
+        return multiply(factors)
+
+    def starts_factor(self) -> bool:
+        """Whether a factor begins here."""
+        token = self.peek()
+        if (
+            not token
+            or token in CLOSERS
+            or token in RELATIONS
+            or token in TIMES_SIGNS | DIVISION_SIGNS
+        ):
+            return False
+        if token == "|":
+            return not self._brackets or self._brackets[-1] != "|"
+        return token not in ("+", "-", ",", "&", "^", "_")
+
+    def _differential(self) -> bool:
+        """Reads `d x` where an integral waits for it."""
+        if self.peek() != "d" or not is_letter(self.tokens[self.position + 1]):
+            return False
+        for integral in reversed(self.integrals):
+            if not integral.complete:
+                self.position += 1
+                integral.variables.append(symbol(self.next()))
+                return True
+        self.notes["d is read as a variable, not as a differential"] = None
+        return False
+
+    # Factors.
+
+    def factor(self) -> sympy.Basic:
+        """An atom with its factorials and powers."""
+        factor = self.atom()
+        while True:
+            token = self.peek()
+            if token == "!":
+                self.position += 1
+                if self.accept("!"):
+                    factor = sympy.factorial2(scalar(factor), **UNEVALUATED)
+                else:
+                    factor = sympy.factorial(scalar(factor), **UNEVALUATED)
+            elif token == "^":
+                factor = self._power(factor)
+            else:
+                return factor
+
+    def _power(self, base: sympy.Basic) -> sympy.Basic:
+        self.position += 1
+        content = self.tokens[self.position + 1 : end_of_group(self.tokens, self.position) - 1]
+        if content and set(content) == {"\\prime"}:
+            raise NotComputableError("a prime marks the derivative of an undefined function")
+        if content == ["\\circ"]:
+            self.position += 3
+            return sympy.Mul(
+                scalar(base), sympy.pi, sympy.Pow(180, -1, **UNEVALUATED), **UNEVALUATED
+            )
+        if isinstance(base, sympy.Symbol):
+            indices = len(content) > 1 and INDEX_LETTERS.issuperset(content)
+            if indices or tuple(content) in LONE_INDICES:
+                raise NotComputableError(
+                    f"{sympy.latex(base)}^{{{' '.join(content)}}} looks like a tensor with indices"
+                )
+            if content[:1] == ["("] and end_of_group(content, 0) == len(content):
+                raise NotComputableError("a superscript in brackets marks an undefined function")
+        if is_matrix(base) and content in (["T"], ["\\top"]):
+            self.position += 3
+            return sympy.Transpose(base)
+        exponent = self.script()
+        if is_matrix(base):
+            return matrix_operation(sympy.MatPow, (base, exponent))
+        if base is sympy.E:
+            return sympy.exp(exponent, **UNEVALUATED)
+        return sympy.Pow(base, exponent, **UNEVALUATED)
+
+    def script(self) -> sympy.Expr:
+        """The contents of a sub- or superscript's braces; a `d` there is no differential."""
+        integrals, self.integrals = self.integrals, []
+        content = self.group()
+        self.integrals = integrals
+        return content
+
+    def group(self) -> sympy.Expr:
+        """A braced expression; a bare token, where the normal form has one."""
+        if self.peek() == "{":
+            return scalar(self.bracketed())
+        return scalar(self.atom())
+
+    def bracketed(self) -> sympy.Basic:
+        """An expression in brackets."""
+        with self._inside(self.next()) as opener:
+            content = self.sum()
+        self.expect(BRACKETS[opener])
+        return content
+
+    def listed(self) -> list[sympy.Expr]:
+        """Expressions in brackets, with commas between them."""
+        with self._inside(self.next()) as opener:
+            terms = [scalar(self.sum())]
+            while self.accept(","):
+                terms.append(scalar(self.sum()))
+        self.expect(BRACKETS[opener])
+        return terms
+
+    def atom(self) -> sympy.Basic:
+        """What stands for itself."""
+        token = self.peek()
+        if token in BRACKETS or token in ROUNDED:
+            return self.fenced()
+        read = self._atom_reader(token)
+        if read is None:
+            raise self.refused()
+        return read(self)
+
+    def fenced(self) -> sympy.Basic:
+        """Brackets or bars, around an expression or a matrix."""
+        if not self.tokens[self.position + 1].startswith("\\begin{"):
+            return self.bracketed() if self.peek() in BRACKETS else self._rounded()
+        opener = self.next()
+        matrix = self.atom()
+        self.expect(BRACKETS.get(opener) or ROUNDED[opener][0])
+        return sympy.Determinant(matrix) if opener in ROUNDED else matrix
+
+    def _rounded(self) -> sympy.Expr:
+        with self._inside(self.next()) as opener:
+            content = scalar(self.sum())
+        closer, function = ROUNDED[opener]
+        self.expect(closer)
+        return function(content, **UNEVALUATED)
+
+    @contextmanager
+    def _inside(self, opener: str) -> Iterator[str]:
+        self._brackets.append(opener)
+        yield opener
+        self._brackets.pop()
+
+
+AtomReader = Callable[[Reader], sympy.Basic]
+
+
+def add(terms: Sequence[sympy.Basic]) -> sympy.Basic:
+    """The sum of numbers or of matrices."""
+    if len(terms) == 1:
+        return terms[0]
+    if any(is_matrix(term) for term in terms):
+        return matrix_operation(sympy.MatAdd, terms)
+    return sympy.Add(*terms, **UNEVALUATED)
+
+
+def symbol(token: str, suffix: str = "") -> sympy.Symbol:
+    """The variable that a letter stands for."""
+    return sympy.Symbol(token.removeprefix("\\") + suffix)
