@@ -40,7 +40,7 @@ _COLUMNS = {"cases": 2, "gathered": 1, "alignedat": _MANY, "aligned": _MANY}
 _WITH_SPECIFICATION = ("array", "tabular")
 _COLUMN_TYPES = ("l", "c", "r")
 _TEXT_SYMBOLS = _words(
-    r"~ \ -- --- . , : ; ! ? ( ) [ ] / ' * + - = @ \, \; \: \! \quad \space \& \% \_ \#"
+    r"~ \ -- --- . , : ; ! ? ( ) [ ] / ' * + - = @ \, \; \: \! \quad \space \& \% \_ \# \texteuro"
 )
 
 

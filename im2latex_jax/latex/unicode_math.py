@@ -38,7 +38,7 @@ _SYMBOLS = {
     "ℏ": "hbar", "ℜ": "Re", "ℑ": "Im", "ℵ": "aleph", "℘": "wp", "†": "dagger", "‡": "ddagger",
     "⟨": "langle", "⟩": "rangle", "〈": "langle", "〉": "rangle", "⌈": "lceil", "⌉": "rceil",
     "⌊": "lfloor", "⌋": "rfloor", "‖": "|", "¬": "neg", "§": "S", "¶": "P",
-    "⊤": "top", "∎": "blacksquare",
+    "⊤": "top", "∎": "blacksquare", "€": "texteuro", "£": "pounds", "¥": "yen",
 }  # fmt: skip
 _PLAIN = {
     "−": "-", "–": "-", "‐": "-", "‑": "-", "⁄": "/", "∕": "/", "’": "'", "‘": "`",

@@ -59,7 +59,7 @@ SYMBOLS = _words(
     square ss star subset subseteq subseteqq subsetneq subsetneqq succ succapprox succcurlyeq
     succeq succnapprox succneqq succnsim succsim sum supset supseteq supseteqq supsetneq supsetneqq
     surd swarrow textasciitilde textbackslash textbar textbullet textdagger textdegree textellipsis
-    textemdash textendash textgreater textless textperiodcentered textquotedblleft
+    textemdash textendash texteuro textgreater textless textperiodcentered textquotedblleft
     textquotedblright textquoteleft textquoteright textquotesingle textregistered texttrademark
     textunderscore textvisiblespace th therefore thickapprox thicksim times to top triangle
     triangledown triangleleft trianglelefteq triangleq triangleright trianglerighteq
