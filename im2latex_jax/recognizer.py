@@ -144,6 +144,7 @@ class Recognizer:
         self._canvases = canvases(model.buckets)
         self._rules = syntax.build(model.vocabulary) if constrain else None
         self._beam_size = beam_size
+        self._budget = images.PixelBudget()
 
     @classmethod
     def load(cls, path: str | os.PathLike[str] | None = None, **settings) -> "Recognizer":
@@ -192,8 +193,10 @@ class Recognizer:
         ahead: collections.deque = collections.deque()
         with concurrent.futures.ThreadPoolExecutor(thread_name_prefix="im2latex") as pool:
             try:
-                while part := list(itertools.islice(iterator, BATCHES_AHEAD * batch_size)):
-                    ahead.append([pool.submit(self._prepare, picture) for picture in part])
+                count = BATCHES_AHEAD * batch_size
+                # Each is submitted as it is taken: the next one may be the same object, changed.
+                while part := [self._submit(pool, p) for p in itertools.islice(iterator, count)]:
+                    ahead.append(part)
                     if len(ahead) > 1:
                         ready = [future.result() for future in ahead.popleft()]
                         yield from self._decode(ready, batch_size)
@@ -202,26 +205,55 @@ class Recognizer:
             finally:
                 pool.shutdown(cancel_futures=True)
 
-    def _prepare(self, picture: images.Source) -> _Prepared:
-        """Decodes, crops and scales a picture; never raises for what is wrong with it."""
-        name = images.describe(picture)
-        note = None
+    def _submit(
+        self, pool: concurrent.futures.Executor, picture: images.Source
+    ) -> "concurrent.futures.Future[_Prepared]":
+        """Prepares a picture in a thread; what may change meanwhile is copied first."""
+        held = images.held_pixels(picture)
+        taken = self._budget.acquire(held)
         try:
-            if (
-                isinstance(picture, (str, os.PathLike, bytes))
-                and (frames := images.frames(picture)) > 1
-            ):
-                note = f"{name}: has {frames} frames or pages; the first was read"
-            ink = images.to_ink(images.read(picture))
+            copy = images.snapshot(picture)
+        except Im2latexError as error:
+            self._budget.release(taken)
+            failed: concurrent.futures.Future[_Prepared] = concurrent.futures.Future()
+            failed.set_result(_Prepared(error=str(error)))
+            return failed
+        future = pool.submit(self._prepare, copy, reserved=held > 0)
+        future.add_done_callback(lambda _: self._budget.release(taken))
+        return future
+
+    def _prepare(self, picture: images.Source, reserved: bool = False) -> _Prepared:
+        """Decodes, crops and scales a picture; never raises for what is wrong with it.
+
+        Args:
+          picture: see `__call__`.
+          reserved: whether its pixels are counted in the budget already.
+        """
+        name = images.describe(picture)
+        try:
+            opened = images.open_image(picture)
+            with self._budget.reserve(0 if reserved else opened.height * opened.width):
+                return self._prepare_opened(opened)
         except Im2latexError as error:
             return _Prepared(error=str(error))
+        except Exception as error:  # Libraries raise nearly anything on hostile images.
+            return _Prepared(error=f"{name}: cannot be prepared: {images.one_line(error)}")
+
+    def _prepare_opened(self, opened: images.Opened) -> _Prepared:
+        deadline = images.Deadline()
+        grey = opened.grey()
         try:
-            inks = self._scaled(images.crop(ink))
+            deadline.check()
+            ink = images.to_ink(grey)
+            del grey
+            deadline.check()
+            ink = images.crop(ink)
+            deadline.check()
+            return _Prepared(inks=self._scaled(ink), note=opened.frames)
         except images.BlankImageError as error:
-            return _Prepared(note=f"{name}: {error}")
+            return _Prepared(note=f"{opened.name}: {error}")
         except Im2latexError as error:
-            return _Prepared(error=f"{name}: {error}")
-        return _Prepared(inks=inks, note=note)
+            return _Prepared(error=f"{opened.name}: {error}")
 
     def _scaled(self, ink: np.ndarray) -> list[np.ndarray]:
         """The writing at each plausible scale that a canvas holds, margin included."""
@@ -302,6 +334,8 @@ class Recognizer:
             return Recognition(error=picture.error, note=picture.note)
         tokens = self.model.vocabulary.decode(answer.ids)
         log_prob = float(answer.log_probs.sum())
+        if math.isnan(log_prob):
+            return Recognition(error="the network's answer is not a number: its weights are broken")
         return Recognition(
             latex=lexer.detokenize(tokens),
             tokens=tokens,

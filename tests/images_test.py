@@ -1,8 +1,11 @@
 """Tests of im2latex_jax.images."""
 
+import concurrent.futures
 import functools
 import io
+import threading
 import time
+import tracemalloc
 import zlib
 
 import cv2
@@ -472,3 +475,120 @@ def test_damaged_pictures_end_in_a_picture_or_an_image_error():
             assert ink.dtype == np.uint8 and ink.ndim == 2 and ink.any()
     assert prepared > 50 and refused > 50
     assert time.process_time() - start < 20
+
+
+# Hostile images, and those that change.
+
+
+def _seconds(call) -> float:
+    start = time.process_time()
+    call()
+    return time.process_time() - start
+
+
+def test_specks_in_a_row_take_linear_time():
+    def dots(width: int) -> np.ndarray:
+        ink = np.zeros((3, width), np.uint8)
+        ink[1, ::3] = 255
+        ink[:, :8] = 255  # writing, which reaches one speck farther with each that it takes
+        return ink
+
+    expected = images.crop(dots(48_012))
+    assert expected.shape[1] > 48_000
+    short, long = (_seconds(lambda w=w: images.crop(dots(w))) for w in (48_012, 192_048))
+    assert short < 0.5 and long < 8 * short + 0.2
+
+
+@pytest.mark.parametrize("shape", [(1, 262_001), (3, 87_001), (600, 600)])
+def test_the_most_components_that_an_image_can_have(shape):
+    ink = np.zeros(shape, np.uint8)
+    ink[::2, ::2] = 255
+    try:
+        assert images.crop(ink).size or True
+    except images.ImageError as error:
+        assert "separate marks" in str(error) or "specks" in str(error)
+
+
+def test_directories_of_a_tiff_are_not_counted_for_long():
+    first = encode(Image.new("L", (4, 4), 255), "TIFF")
+    start = int.from_bytes(first[4:8], "little")
+    count = int.from_bytes(first[start : start + 2], "little")
+    directory = first[start : start + 2 + 12 * count]
+    data = bytearray(first + bytes(len(first) % 2))
+    data[4:8] = len(data).to_bytes(4, "little")
+    for _ in range(6000):
+        end = len(data) + len(directory) + 4
+        data += directory + end.to_bytes(4, "little")
+    data += directory + bytes(4)
+    assert _seconds(lambda: images.frames(bytes(data))) < 1
+    assert images.frames(bytes(data)) > 10
+    assert "at least" in images.open_image(bytes(data)).frames
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_floating_point_images(dtype):
+    grey = draw(FORMULAS[3], 100, margin=5)
+    unit = (grey / 255).astype(dtype)
+    over = unit.copy()
+    over[2, 2], over[3, 3] = 1.0001, -0.02
+    assert np.abs(images.read(over).astype(int) - grey)[5:-5].max() == 0
+    np.testing.assert_array_equal(images.read(unit * 2 - 1), grey)
+    broken = unit.copy()
+    broken[1, 1:4] = np.nan, np.inf, -np.inf
+    np.testing.assert_array_equal(images.read(broken), grey)
+    with pytest.raises(images.ImageError, match="no finite values"):
+        images.read(np.full((4, 4), np.nan, dtype))
+
+
+def test_transparency_takes_little_memory():
+    pixels = np.zeros((2000, 2000, 4), np.uint8)
+    pixels[900:1000, 900:1000] = (10, 200, 30, 200)
+    tracemalloc.start()
+    images.read(pixels)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 14 * 2000 * 2000
+
+
+def test_snapshots_do_not_change_with_their_sources(tmp_path):
+    grey = draw(FORMULAS[3], 100)
+    array, buffer = grey.copy(), bytearray(encode(grey))
+    path = tmp_path / "x.png"
+    path.write_bytes(buffer)
+    opened = Image.open(path)
+    sources = [array, buffer, opened, io.BytesIO(bytes(buffer))]
+    copies = [images.snapshot(source) for source in sources]
+    array[:] = 0
+    buffer[:] = bytes(len(buffer))
+    opened.paste(0, (0, 0, *opened.size))
+    sources[3].close()
+    for copy in copies:
+        np.testing.assert_array_equal(images.read(copy), grey)
+    assert images.snapshot(path) is path
+    assert images.describe(copies[2]) == str(path)
+
+
+def test_the_budget_bounds_what_threads_hold():
+    budget = images.PixelBudget(100)
+    held, most = 0, 0
+    lock = threading.Lock()
+
+    def work(pixels: int) -> None:
+        nonlocal held, most
+        with budget.reserve(pixels):
+            with lock:
+                held += min(pixels, 100)
+                most = max(most, held)
+            time.sleep(0.002)
+            with lock:
+                held -= min(pixels, 100)
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, [30, 60, 500, 10, 90, 40, 20] * 4))
+    assert 40 < most <= 100 and held == 0
+
+
+def test_a_deadline_ends_the_preparation():
+    images.Deadline(60).check()
+    with pytest.raises(images.ImageError, match="takes more than"):
+        images.Deadline(-1).check()

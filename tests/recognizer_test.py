@@ -197,3 +197,38 @@ def test_the_loss_is_the_cross_entropy_of_the_true_formulas(recognizer, pictures
     expected = np.concatenate(losses).mean()
     assert recognizer.loss(answers, truths) == pytest.approx(expected, rel=1e-4)
     assert np.isnan(recognizer.loss(answers[-1:], truths[-1:]))
+
+
+def test_a_source_that_changes_is_read_as_it_was_when_taken(recognizer, pictures):
+    canvas = np.full((40, 80), 255, np.uint8)
+
+    def frames():
+        for picture in pictures[:4]:
+            canvas[:] = 255
+            canvas[: picture.shape[0], : picture.shape[1]] = picture[:40, :80]
+            yield canvas
+
+    copies = [frame.copy() for frame in frames()]
+    for answer, expected in zip(recognizer.stream(frames()), recognizer(copies), strict=True):
+        assert _same(answer, expected)
+
+
+def test_what_a_library_raises_is_an_error_of_that_image(recognizer, pictures, monkeypatch):
+    crop = images.crop
+
+    def failing(ink):
+        if ink.shape[0] == 7:
+            raise MemoryError("no room\nat all")
+        return crop(ink)
+
+    monkeypatch.setattr(images, "crop", failing)
+    answers = recognizer([pictures[0], np.zeros((7, 7), np.uint8), pictures[1]])
+    assert "no room at all" in answers[1].error
+    assert answers[0].latex and answers[2].latex
+
+
+def test_an_answer_that_is_not_a_number_is_an_error(pictures):
+    model = tiny_model.build()
+    broken = jax.tree.map(lambda leaf: np.full_like(leaf, np.nan), model.params)
+    reader = Recognizer(dataclasses.replace(model, params=broken), batch_size=4)
+    assert "not a number" in reader(pictures[0])[0].error

@@ -195,13 +195,13 @@ def _finished(ink: np.ndarray, style: RenderStyle) -> chunks.Picture:
 @functools.cache
 def code_digest() -> str:
     """Stands for the code that normalizes and draws: a chunk that other code drew is not used."""
-    package = pathlib.Path(images.__file__).parent
+    package = pathlib.Path(images.__file__).parents[1]
     digest = hashlib.sha256()
     for path in sorted([
         *(package / "latex").glob("*.py"),
         *(package / "rendering").glob("*.py"),
         *pathlib.Path(__file__).parent.glob("*.py"),
-        package / "images.py",
+        *(package / "images").glob("*.py"),
     ]):  # fmt: skip
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
