@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import pathlib
+import sys
 import time
 from collections.abc import Iterator
 
@@ -17,7 +18,9 @@ _NO_LOCKS_HERE = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 @contextlib.contextmanager
-def held(file: pathlib.Path, refusal: str, patience: float = 0.0) -> Iterator[None]:
+def held(
+    file: pathlib.Path, refusal: str, patience: float = 0.0, remark: str = ""
+) -> Iterator[None]:
     """Holds the lock of a file, made with its folder if missing.
 
     Where the system or the file system knows no locks, nothing is held.
@@ -25,7 +28,8 @@ def held(file: pathlib.Path, refusal: str, patience: float = 0.0) -> Iterator[No
     Args:
       file: stands for what must not be used twice at a time.
       refusal: what the error says.
-      patience: seconds to wait for a process that is just ending.
+      patience: seconds to wait for the process that holds it.
+      remark: is printed on standard error once, where it has to be waited for.
 
     Raises:
       Im2latexError: another process holds it.
@@ -36,6 +40,9 @@ def held(file: pathlib.Path, refusal: str, patience: float = 0.0) -> Iterator[No
         while not _locked(opened.fileno()):
             if time.monotonic() >= deadline:
                 raise Im2latexError(refusal)
+            if remark:
+                print(remark, file=sys.stderr)
+                remark = ""
             time.sleep(0.2)
         yield
 

@@ -139,6 +139,24 @@ def first_then_others(action: Callable[[], T]) -> T:
     return together(lambda: action() if first is None else first)
 
 
+def agree(what: str, digest: bytes) -> None:
+    """Collective: checks that a hash of `what` is the same in every process.
+
+    Raises:
+      Im2latexError: it is not; in every process.
+    """
+    if jax.process_count() == 1:
+        return
+    rows = multihost_utils.process_allgather(np.frombuffer(digest, np.uint8))
+    others = np.flatnonzero((rows != rows[0]).any(axis=1))
+    if len(others):
+        raise Im2latexError(
+            f"process {others[0]} has {what} other than process 0: look whether all of "
+            "them see the same files in --config.dataset.data_dir and --workdir, and run the same "
+            "code"
+        )
+
+
 def union(mask: np.ndarray) -> np.ndarray:
     """Where a mask (of the same shape everywhere) is True in any process."""
     return multihost_utils.process_allgather(mask).reshape(-1, *mask.shape).any(axis=0)

@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.metadata
+import itertools
 import json
 import os
 import pathlib
@@ -15,8 +16,9 @@ from ml_collections import ConfigDict
 import im2latex_jax
 from im2latex_jax import whole_files
 from im2latex_jax.errors import Im2latexError
+from im2latex_jax.latex.vocabulary import Vocabulary
 
-CONFIG, ENVIRONMENT = "config.json", "environment.json"
+CONFIG, ENVIRONMENT, VOCABULARY = "config.json", "environment.json", "vocabulary.json"
 
 # Keys that change how a run is watched or fed, not what it computes: free to change on resuming.
 FREE_KEYS = (
@@ -81,6 +83,42 @@ def check(config: ConfigDict, workdir: pathlib.Path) -> None:
             )
 
 
+def read_vocabulary(workdir: pathlib.Path) -> Vocabulary | None:
+    """The vocabulary that a run began with, which gives its parameters their meaning.
+
+    None where no run has begun.
+
+    Raises:
+      Im2latexError: there are checkpoints and no vocabulary, or a damaged one.
+    """
+    path = workdir / VOCABULARY
+    if path.exists():
+        return Vocabulary.load(path)
+    if (workdir / "checkpoints").exists():
+        raise Im2latexError(
+            f"{workdir} holds checkpoints but no {VOCABULARY}, without which they mean nothing: "
+            f"put it back (model/{VOCABULARY} is the same), or use another --workdir"
+        )
+    return None
+
+
+def check_vocabulary(began_with: Vocabulary, now: Vocabulary, where: object) -> None:
+    """Compares a run's vocabulary with that of the training data.
+
+    Raises:
+      Im2latexError: they differ; tells the first token that does.
+    """
+    if began_with == now:
+        return
+    pairs = itertools.zip_longest(began_with.tokens, now.tokens)
+    number, (old, new) = next((n, pair) for n, pair in enumerate(pairs) if pair[0] != pair[1])
+    raise Im2latexError(
+        f"{where} holds a run with another vocabulary ({len(began_with)} tokens, now {len(now)}; "
+        f"the first that differs: token {number} was {old!r} and is now {new!r}): use another "
+        "--workdir, or give it the data and the code that it began with"
+    )
+
+
 def _check_writable(workdir: pathlib.Path) -> None:
     # Before the data are built and the step is compiled, which takes minutes.
     folder = next(x for x in (workdir, *workdir.absolute().parents) if x.exists())
@@ -97,9 +135,10 @@ def write(
     workdir: pathlib.Path,
     config: ConfigDict,
     data_fingerprint: str | None,
+    vocabulary: Vocabulary,
     initial_fingerprint: str | None = None,
 ) -> str:
-    """Writes config.json and environment.json into `workdir`, once.
+    """Writes config.json, vocabulary.json and environment.json into `workdir`, once.
 
     A later start with other code, packages or devices is added to environment.json; what differs is
     returned as a remark, "" where nothing does.
@@ -108,14 +147,16 @@ def write(
       workdir: of the run.
       config: of the run.
       data_fingerprint: see `Examples.fingerprint`.
+      vocabulary: of the run.
       initial_fingerprint: of the parameters that training begins with, where they are trained ones.
 
     Raises:
-      Im2latexError: if a run on other data has begun there.
+      Im2latexError: if a run on other data, or with another vocabulary, has begun there.
     """
     now = environment(config, data_fingerprint, initial_fingerprint)
     if not (workdir / ENVIRONMENT).exists():
         _write(workdir / ENVIRONMENT, now)
+        vocabulary.save(workdir / VOCABULARY)
         _write(workdir / CONFIG, json.loads(config.to_json()))
         return ""
     saved = read(workdir, ENVIRONMENT)
@@ -125,7 +166,11 @@ def write(
             f"{workdir} holds a run on other training data (fingerprint {before}, now "
             f"{data_fingerprint}): use another --workdir, or give it the data it began with"
         )
-    if not (workdir / CONFIG).exists():  # killed between the two files
+    if (workdir / VOCABULARY).exists():
+        check_vocabulary(Vocabulary.load(workdir / VOCABULARY), vocabulary, workdir)
+    else:  # killed between the files
+        vocabulary.save(workdir / VOCABULARY)
+    if not (workdir / CONFIG).exists():
         _write(workdir / CONFIG, json.loads(config.to_json()))
     starts = saved.pop("later_starts", [])
     changed = differences(starts[-1] if starts else saved, now)

@@ -8,6 +8,7 @@ anywhere and started again ends with the parameters of one left alone.
 import contextlib
 import dataclasses
 import functools
+import hashlib
 import json
 import pathlib
 import sys
@@ -91,6 +92,15 @@ class Experiment:
         """The shapes of the state, and where it lies."""
         return self.layout.state_shapes(self._create_state)
 
+    def digest(self) -> bytes:
+        """A hash of what gives token ids and batches their meaning, the same in all processes."""
+        digest = hashlib.sha256(json.dumps(self.vocabulary.tokens).encode())
+        for split in (self.train, self.validation, self.test):
+            digest.update(split.kept.tobytes())
+            for sizes in dataclasses.astuple(split.sizes):
+                digest.update(sizes.tobytes())
+        return digest.digest()
+
     def _create_state(self) -> train_state.TrainState:
         return train_state.create(
             self.model,
@@ -112,15 +122,17 @@ class Experiment:
         )
 
 
-def set_up(config: ConfigDict, splits=None) -> Experiment:
+def set_up(config: ConfigDict, splits=None, vocabulary: Vocabulary | None = None) -> Experiment:
     """Builds or opens the data and assembles what a run computes with.
 
     Args:
       config: see `experiments/configs/default.py`.
       splits: `train`, `validation` and `test`, instead of the data set that the config names.
+      vocabulary: that the run began with; None for one that begins, which takes that of its data.
 
     Raises:
-      Im2latexError: if the data or the configuration cannot be used.
+      Im2latexError: if the data or the configuration cannot be used, or the data have another
+        vocabulary.
     """
     initial = fine_tuning.load(config)
     config = fine_tuning.with_network(config, initial)
@@ -138,12 +150,15 @@ def set_up(config: ConfigDict, splits=None) -> Experiment:
     for name in ("train", "validation", "test"):
         if not len(splits[name]):
             raise Im2latexError(f"data set {config.dataset.name}: split {name!r} is empty")
-    vocabulary = Vocabulary.build(
-        (formula.split() for formula in splits["train"].formulas),
-        min_count=config.dataset.min_token_count,
+    built = Vocabulary.from_counts(
+        splits["train"].statistics.token_counts, min_count=config.dataset.min_token_count
     )
     if initial:
-        vocabulary = fine_tuning.extend(initial.vocabulary, vocabulary)
+        built = fine_tuning.extend(initial.vocabulary, built)
+    if vocabulary is None:
+        vocabulary = built
+    elif not splits["train"].corrupt:  # tokens of records that were skipped are not counted
+        provenance.check_vocabulary(vocabulary, built, "the work directory")
     prepare = functools.partial(
         examples.prepare,
         vocabulary=vocabulary,
@@ -228,7 +243,9 @@ def _run(
     provenance.check(config, workdir)
     if config.deterministic:
         compilation.check_deterministic()
-    experiment = processes.first_then_others(lambda: set_up(config))
+    vocabulary = provenance.read_vocabulary(workdir)
+    experiment = processes.first_then_others(lambda: set_up(config, vocabulary=vocabulary))
+    processes.agree("a vocabulary or training examples", experiment.digest())
     if jax.process_count() > 1:
         signals.share(processes.Vote())
     train_step = Programs(experiment.train_step(), signals)
@@ -283,6 +300,7 @@ def _prepare_workdir(experiment: Experiment, workdir: pathlib.Path) -> list[str]
             workdir,
             experiment.config,
             experiment.train.fingerprint(),
+            experiment.vocabulary,
             fingerprints.of_tree(initial.params) if initial else None,
         )
     ]

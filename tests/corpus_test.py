@@ -273,7 +273,7 @@ def contents(splits) -> dict[str, str]:
     return {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in folder.iterdir()
-        if not path.name.startswith("index-")
+        if not path.name.startswith(("statistics-", "digests-"))
     }
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from im2latex_jax import augmentation, examples, images
+from im2latex_jax.datasets import statistics
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex.vocabulary import Vocabulary
 from im2latex_jax.rendering import mathtext
@@ -21,6 +22,13 @@ class FakeSplit:
         self.pictures = [mathtext.draw(formula) for formula in formulas]
         self.heights, self.widths = np.asarray([p.shape for p in self.pictures], np.int32).T
         self.lengths = np.asarray([len(f.split()) for f in formulas], np.int32)
+
+    @property
+    def statistics(self):
+        sizes = zip(self.heights, self.widths, strict=True)
+        return statistics.measure(
+            {**self[n], "height": h, "width": w} for n, (h, w) in enumerate(sizes)
+        )
 
     def __len__(self):
         return len(self.formulas)

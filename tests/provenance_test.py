@@ -7,10 +7,13 @@ import pytest
 from experiments.configs import tiny
 from im2latex_jax import provenance
 from im2latex_jax.errors import Im2latexError
+from im2latex_jax.latex.vocabulary import SPECIAL_TOKENS, Vocabulary
+
+VOCABULARY = Vocabulary((*SPECIAL_TOKENS, "x", "y"))
 
 
 def test_everything_that_bytes_depend_on_is_written(tmp_path):
-    assert provenance.write(tmp_path, tiny.get_config(), "abc") == ""
+    assert provenance.write(tmp_path, tiny.get_config(), "abc", VOCABULARY) == ""
     assert json.loads((tmp_path / "config.json").read_text())["batch_size"] == 8
     environment = json.loads((tmp_path / "environment.json").read_text())
     assert environment["data_fingerprint"] == "abc"
@@ -23,30 +26,30 @@ def test_everything_that_bytes_depend_on_is_written(tmp_path):
 
 def test_a_start_with_another_package_is_said_and_kept(tmp_path):
     config = tiny.get_config()
-    provenance.write(tmp_path, config, "abc")
+    provenance.write(tmp_path, config, "abc", VOCABULARY)
     path = tmp_path / "environment.json"
     before = json.loads(path.read_text())
     changed = {**before, "packages": {**before["packages"], "optax": "0.0.1"}}
     path.write_text(json.dumps(changed))
-    remark = provenance.write(tmp_path, config, "abc")
+    remark = provenance.write(tmp_path, config, "abc", VOCABULARY)
     assert "optax 0.0.1 (now " in remark
     saved = json.loads(path.read_text())
     assert saved.pop("later_starts")[0]["packages"] == before["packages"]
     assert saved == changed
-    assert provenance.write(tmp_path, config, "abc") == ""
+    assert provenance.write(tmp_path, config, "abc", VOCABULARY) == ""
 
 
 def test_unknown_data_are_not_refused_and_other_data_are(tmp_path):
     config = tiny.get_config()
-    provenance.write(tmp_path, config, "abc")
-    provenance.write(tmp_path, config, None)
+    provenance.write(tmp_path, config, "abc", VOCABULARY)
+    provenance.write(tmp_path, config, None, VOCABULARY)
     with pytest.raises(Im2latexError, match="fingerprint abc, now abd"):
-        provenance.write(tmp_path, config, "abd")
+        provenance.write(tmp_path, config, "abd", VOCABULARY)
 
 
 def test_a_run_from_before_there_was_a_key_goes_on(tmp_path):
     config = tiny.get_config()
-    provenance.write(tmp_path, config, "abc")
+    provenance.write(tmp_path, config, "abc", VOCABULARY)
     path = tmp_path / "config.json"
     saved = json.loads(path.read_text())
     del saved["deterministic"]
@@ -79,10 +82,32 @@ def test_differences_come_in_the_order_of_the_file():
 
 def test_free_keys_are_free_and_a_damaged_file_is_named(tmp_path):
     config = tiny.get_config()
-    provenance.write(tmp_path, config, "abc")
+    provenance.write(tmp_path, config, "abc", VOCABULARY)
     config.num_workers = 3
     config.dataset.on_corrupt = "skip"
     provenance.check(config, tmp_path)
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(Im2latexError, match=r"config\.json is damaged"):
         provenance.check(config, tmp_path)
+
+
+def test_the_vocabulary_of_the_first_start_is_kept_and_another_one_refused(tmp_path):
+    config = tiny.get_config()
+    assert provenance.read_vocabulary(tmp_path) is None
+    provenance.write(tmp_path, config, "abc", VOCABULARY)
+    assert provenance.read_vocabulary(tmp_path) == VOCABULARY
+    other = Vocabulary((*SPECIAL_TOKENS, "y", "x"))
+    with pytest.raises(Im2latexError, match="token 4 was 'x' and is now 'y'"):
+        provenance.write(tmp_path, config, "abc", other)
+    shorter = Vocabulary((*SPECIAL_TOKENS, "x"))
+    with pytest.raises(Im2latexError, match=r"6 tokens, now 5; .* token 5 was 'y' and is now None"):
+        provenance.check_vocabulary(VOCABULARY, shorter, tmp_path)
+    assert provenance.read_vocabulary(tmp_path) == VOCABULARY
+
+
+def test_checkpoints_without_their_vocabulary_are_refused(tmp_path):
+    provenance.write(tmp_path, tiny.get_config(), "abc", VOCABULARY)
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "vocabulary.json").unlink()
+    with pytest.raises(Im2latexError, match=r"holds checkpoints but no vocabulary\.json"):
+        provenance.read_vocabulary(tmp_path)

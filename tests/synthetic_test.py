@@ -193,9 +193,9 @@ def test_an_interrupted_build_is_not_taken_as_finished(tmp_path, monkeypatch):
 def test_a_lost_index_is_made_again(splits):
     directory = pathlib.Path(splits["validation"].directory)
     expected = splits["validation"].lengths
-    (directory / "index-validation.npz").unlink()
+    (directory / "statistics-validation.npz").unlink()
     np.testing.assert_array_equal(Split(directory, "validation").lengths, expected)
-    assert (directory / "index-validation.npz").exists()
+    assert (directory / "statistics-validation.npz").exists()
     assert not list(directory.glob("*.tmp"))
 
 

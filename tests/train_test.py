@@ -1,6 +1,5 @@
 """A training run end to end, on a data set of seconds: results, exactness, resuming, bad input."""
 
-import collections
 import json
 import os
 import pathlib
@@ -24,10 +23,13 @@ from im2latex_jax import (
     logs,
     memory,
     model_files,
+    provenance,
     train,
 )
 from im2latex_jax.checkpoints import Checkpoints
+from im2latex_jax.datasets.records import Split
 from im2latex_jax.errors import Im2latexError
+from im2latex_jax.latex.vocabulary import Vocabulary
 from im2latex_jax.train_loop import TrainLoop
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -238,17 +240,12 @@ def test_a_damaged_record_is_named_and_fatal_or_skipped_and_counted(
     shutil.copytree(training / "data", tmp_path / "data")
     settings = tiny_run.config(tmp_path / "data")
     split = train.set_up(settings).train.split
-    # One without which the vocabulary is the same: nothing has to be compiled anew.
-    tokens = [set(formula.split()) for formula in split.formulas]
-    counts = collections.Counter(token for present in tokens for token in present)
-    common = [n for n, present in enumerate(tokens) if all(counts[x] > 1 for x in present)]
-    number, _, _ = damaged_records.damage_one(split, common)
+    number, _, _ = damaged_records.damage_one(split)
     place = split.place(number)
     with pytest.raises(Im2latexError) as caught:
         train.run(settings, tmp_path / "fails")
     assert str(caught.value).startswith(f"{place} cannot be read")
     assert "--config.dataset.on_corrupt=skip" in str(caught.value)
-    assert not (tmp_path / "fails").exists()
 
     settings.dataset.on_corrupt = "skip"
     result = train.run(settings, tmp_path / "skips")
@@ -256,6 +253,38 @@ def test_a_damaged_record_is_named_and_fatal_or_skipped_and_counted(
     assert capsys.readouterr().err.count(f"skipped a record of split 'train': {place}") >= 1
     plan = train.set_up(settings).plan
     assert number in np.concatenate([plan[step][1] for step in range(len(plan))])
+
+
+def test_token_ids_stay_when_a_run_goes_on_without_a_record(
+    training, finished, tmp_path, monkeypatch
+):
+    shutil.copytree(training / "data", tmp_path / "data")
+    settings = tiny_run.config(tmp_path / "data")
+    with monkeypatch.context() as patch:
+        before_step(patch, 4, stop)
+        with pytest.raises(train.Interrupted):
+            train.run(settings, tmp_path / "run")
+    began_with = provenance.read_vocabulary(tmp_path / "run")
+    split = train.set_up(settings).train.split
+    # One without which the data have another vocabulary.
+    tokens = [formula.split() for formula in split.formulas]
+    others = [Vocabulary.build(tokens[:n] + tokens[n + 1 :]) for n in range(len(tokens))]
+    needed = [n for n, vocabulary in enumerate(others) if vocabulary != began_with]
+    number, _, _ = damaged_records.damage_one(split, needed)
+    pathlib.Path(split.directory, "statistics-train.npz").unlink()
+    settings.dataset.on_corrupt = "skip"
+    assert train.set_up(settings).vocabulary == others[number]
+    train.run(settings, tmp_path / "run")
+    assert model_files.load(tmp_path / "run").vocabulary == began_with
+
+
+def test_a_start_reads_no_records(training, finished, monkeypatch):
+    def read(*_):
+        raise AssertionError("read a record")
+
+    monkeypatch.setattr(Split, "__getitem__", read)
+    experiment = train.set_up(tiny_run.config(training / "data"))
+    assert experiment.train.fingerprint()
 
 
 def test_a_finished_run_started_again_trains_no_further(training, finished):

@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from im2latex_jax.datasets import grammar
+from im2latex_jax.datasets import grammar, statistics
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.rendering import mathtext
 
@@ -37,6 +37,10 @@ class Drawn:
     heights: np.ndarray
     widths: np.ndarray
     lengths: np.ndarray
+
+    @functools.cached_property
+    def statistics(self) -> statistics.Statistics:
+        return statistics.measure(self.records)
 
     def __len__(self) -> int:
         return len(self.records)

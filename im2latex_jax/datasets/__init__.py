@@ -7,11 +7,14 @@ import contextlib
 import dataclasses
 import io
 import logging
+import math
 import os
-from collections.abc import Iterator
+import pathlib
+import shutil
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from im2latex_jax import disk_errors
+from im2latex_jax import disk_errors, locks
 from im2latex_jax.errors import Im2latexError
 
 if TYPE_CHECKING:
@@ -76,6 +79,9 @@ def load(
 def build(builder_class, data_dir: str | os.PathLike, **arguments: Any) -> "dict[str, Split]":
     """Prepares a builder's data set, unless that was done before, and opens its splits.
 
+    Of several processes one builds while the others wait for it. Whoever builds also measures the
+    records, see `statistics`.
+
     Args:
       builder_class: a TFDS builder of this package.
       data_dir: folder for the records; made if missing.
@@ -89,7 +95,16 @@ def build(builder_class, data_dir: str | os.PathLike, **arguments: Any) -> "dict
     try:
         with _quiet_tfds(), _same_bytes():
             builder = builder_class(data_dir=os.fspath(data_dir), **arguments)
-            builder.download_and_prepare(file_format="array_record")
+            if not builder.is_prepared():
+                place = pathlib.Path(builder.data_dir)
+                busy = f"{place}: another process builds this data set"
+                with locks.held(
+                    place.with_name(f"{place.name}.lock"),
+                    busy,
+                    patience=math.inf,
+                    remark=f"{busy}: waiting for its end",
+                ):
+                    builder = _prepared(builder_class, data_dir, arguments)
     except OSError as error:
         reason = error.strerror or str(error)
         raise Im2latexError(f"{data_dir}: cannot build the data set there: {reason}") from error
@@ -99,6 +114,22 @@ def build(builder_class, data_dir: str | os.PathLike, **arguments: Any) -> "dict
             raise
         raise Im2latexError(f"{data_dir}: cannot build the data set there: {refused}") from error
     return {name: Split(builder.data_dir, name) for name in builder.info.splits}
+
+
+def _prepared(builder_class, data_dir: str | os.PathLike, arguments: Mapping[str, Any]) -> Any:
+    """The builder, its data set built and measured; to be called by one process at a time."""
+    from im2latex_jax.datasets import statistics
+    from im2latex_jax.datasets.records import Split
+
+    builder = builder_class(data_dir=os.fspath(data_dir), **arguments)
+    if not builder.is_prepared():  # else by the process that was waited for
+        # What a build left that was killed.
+        for folder in pathlib.Path(builder.data_dir).parent.glob("incomplete.*"):
+            shutil.rmtree(folder)
+        builder.download_and_prepare(file_format="array_record")
+        for name in builder.info.splits:
+            statistics.load(Split(builder.data_dir, name), arguments.get("num_workers"))
+    return builder
 
 
 @contextlib.contextmanager

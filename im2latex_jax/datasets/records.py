@@ -1,19 +1,18 @@
 """What a record of every data set holds, and how a finished data set is read."""
 
-import contextlib
 import functools
 import os
-import pathlib
 import sys
-import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
 import tqdm
 
-from im2latex_jax import whole_files
+from im2latex_jax.datasets import statistics
+from im2latex_jax.datasets.shards import DamageError, Shards
+from im2latex_jax.datasets.statistics import Statistics
 from im2latex_jax.errors import CorruptRecordError
 
 _MAX_NAMED = 10  # damaged records of a split that are named; all are counted
@@ -38,14 +37,15 @@ class Split:
     """Random access to the records of one split of a finished data set.
 
     `split[i]` is a dictionary: `image` (PNG bytes, not decoded), `formula` and `id` (str),
-    `height` and `width` (int, pixels). The figures of all records are at hand without reading any:
-    `heights`, `widths` (pixels) and `lengths` (tokens of the formula), int32 `[len(split)]`.
-    Pickles as its place on the disk, so that loader processes can have it.
+    `height` and `width` (int, pixels). The statistics of all records are at hand without reading
+    any (see `statistics`): `heights`, `widths` (pixels) and `lengths` (tokens of the formula),
+    int32 `[len(split)]`. Pickles as its place on the disk, so that loader processes can have it.
 
     A record whose bytes are damaged raises `CorruptRecordError` when it is asked for. What looks at
-    all records (`formulas`, and the figures where they are not on the disk yet) raises that too or,
-    with `skip_corrupt`, has an empty formula and zeros for such a record and adds its number to
-    `corrupt`.
+    all records (`formulas`, and the statistics where they are not on the disk yet) raises that too
+    or, with `skip_corrupt`, has an empty formula and zeros for such a record and adds its number to
+    `corrupt`. Where the operating system refuses to read, nothing is known of the record: that is
+    tried again for some seconds, and then an error in any case.
     """
 
     def __init__(
@@ -63,36 +63,38 @@ class Split:
         return f"Split({self.directory!r}, {self.name!r})"
 
     @functools.cached_property
-    def _source(self) -> Sequence[Mapping[str, Any]]:
-        builder = tfds.builder_from_directory(self.directory)
-        return builder.as_data_source(self.name, decoders={"image": tfds.decode.SkipDecoding()})
+    def _source(self) -> tuple[Shards, Callable[[bytes], dict[str, Any]]]:
+        """The raw records, and what makes a record of its bytes."""
+        info = tfds.builder_from_directory(self.directory).info
+        split = info.splits[self.name]
+        decoders = {"image": tfds.decode.SkipDecoding()}
+
+        def parse(raw: bytes) -> dict[str, Any]:
+            return _plain(info.features.deserialize_example_np(raw, decoders=decoders))
+
+        return Shards(split.filepaths, split.shard_lengths), parse
 
     def __len__(self) -> int:
-        return len(self._source)
+        return len(self._source[0])
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         if not -len(self) <= index < len(self):
             raise IndexError(f"record {index} of {len(self)}")
         index %= len(self)
+        shards, parse = self._source
         try:
-            return _plain(self._source[index])
-        except (RuntimeError, ValueError, AttributeError, LookupError, OSError) as error:
-            # ArrayRecord gives nothing at all for records of a file whose end is missing.
-            reason = "nothing is there" if isinstance(error, AttributeError) else str(error)
+            return shards.read(index, parse)
+        except DamageError as error:
             raise CorruptRecordError(
-                f"{self.place(index)} cannot be read ({reason[:120]}): delete {self.directory} to "
-                "build the data set again, or set --config.dataset.on_corrupt=skip to do without "
-                "what is damaged"
+                f"{self.place(index)} cannot be read ({str(error)[:120]}): delete {self.directory} "
+                "to build the data set again, or set --config.dataset.on_corrupt=skip to do "
+                "without what is damaged"
             ) from error
 
     def place(self, index: int) -> str:
         """File of a record, and its number there (from 0)."""
-        info = tfds.builder_from_directory(self.directory).info.splits[self.name]
-        for file, count in zip(info.filepaths, info.shard_lengths, strict=True):
-            if index < count:
-                return f"{file}: record {index}"
-            index -= count
-        raise IndexError(f"record {index} after the last one")
+        file, position = self._source[0].place(index)
+        return f"{file}: record {position}"
 
     def note_corrupt(self, index: int, error: CorruptRecordError) -> None:
         """Counts a damaged record that is skipped, and names it on standard error."""
@@ -113,39 +115,21 @@ class Split:
                 self.note_corrupt(index, error)
 
     @functools.cached_property
-    def _index(self) -> dict[str, np.ndarray]:
-        path = pathlib.Path(self.directory) / f"index-{self.name}.npz"
-        try:
-            with np.load(path) as index:
-                return dict(index)
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile):
-            pass  # none yet, or a damaged one: it can be made again
-        heights, widths, lengths = np.zeros((3, len(self)), np.int32)
-        for number, record in self._records():
-            heights[number], widths[number] = record["height"], record["width"]
-            lengths[number] = len(record["formula"].split())
-        index = {"heights": heights, "widths": widths, "lengths": lengths}
-        # Where the data set is another's, or its disk is full, the index is made at every start.
-        if not self.corrupt:
-            with (
-                contextlib.suppress(OSError),
-                whole_files.replacing(path) as part,
-                part.open("wb") as file,
-            ):
-                np.savez(file, **index)
-        return index
+    def statistics(self) -> Statistics:
+        """What is known of all records; see `statistics.load`."""
+        return statistics.load(self)
 
-    @property
+    @functools.cached_property
     def heights(self) -> np.ndarray:
-        return self._index["heights"]
+        return self.statistics.heights.astype(np.int32)
 
-    @property
+    @functools.cached_property
     def widths(self) -> np.ndarray:
-        return self._index["widths"]
+        return self.statistics.widths.astype(np.int32)
 
-    @property
+    @functools.cached_property
     def lengths(self) -> np.ndarray:
-        return self._index["lengths"]
+        return self.statistics.lengths.astype(np.int32)
 
     @functools.cached_property
     def formulas(self) -> list[str]:

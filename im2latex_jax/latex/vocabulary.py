@@ -5,7 +5,7 @@ import dataclasses
 import json
 import os
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from im2latex_jax import whole_files
 from im2latex_jax.errors import Im2latexError
@@ -61,10 +61,16 @@ class Vocabulary:
         counts: collections.Counter[str] = collections.Counter()
         for tokens in token_lists:
             counts.update(tokens)
-        for special in SPECIAL_TOKENS:
-            counts.pop(special, None)
+        return cls.from_counts(counts, min_count, max_size)
+
+    @classmethod
+    def from_counts(
+        cls, counts: Mapping[str, int], min_count: int = 1, max_size: int | None = None
+    ) -> "Vocabulary":
+        """As `build`, from how often each token comes."""
         kept = sorted(
-            (t for t, n in counts.items() if n >= min_count), key=lambda t: (-counts[t], t)
+            (t for t, n in counts.items() if n >= min_count and t not in SPECIAL_TOKENS),
+            key=lambda t: (-counts[t], t),
         )
         if max_size is not None:
             kept = kept[: max(0, max_size - len(SPECIAL_TOKENS))]

@@ -178,9 +178,6 @@ class Corpus(tfds.core.GeneratorBasedBuilder):
             shutil.rmtree(self._work, ignore_errors=True)  # killed just before it was done
             return
         with _claimed(self._work):
-            # What TFDS had not finished when it was killed.
-            for folder in self._final_directory.parent.glob("incomplete.*"):
-                shutil.rmtree(folder)
             super().download_and_prepare(**arguments)
             shutil.rmtree(self._work)
 
