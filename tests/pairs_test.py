@@ -9,6 +9,7 @@ from PIL import Image
 
 from im2latex_jax import datasets, images, pairs
 from im2latex_jax.errors import Im2latexError
+from im2latex_jax.latex.canonical import canonicalize
 from im2latex_jax.rendering import mathtext
 
 FORMULAS = ["x+1", r"\frac{1}{2}", "a_1^2", "y=2", r"\alpha\beta", r"\sqrt{n}", "2x", "z"]
@@ -84,6 +85,21 @@ def test_pictures_of_one_formula_stay_together(file):
     assert sum(map(len, splits.values())) == 16
     assert sum(map(len, seen)) == 8
     assert len(set.union(*seen)) == 8
+
+
+def test_spellings_of_one_formula_stay_together(file):
+    """Each formula once more, as `{\\bf x}` and `\\mathbf{x}` are one picture in two spellings."""
+    number = len(FORMULAS)
+    with file.open("a") as lines:
+        for n in range(24):
+            lines.write(f"{n % number}.png\tb_{{{n}}}^{{2}}\n")
+            lines.write(f"{n % number}.png\tb^{{2}}_{{{n}}}\\,\n" if n % 2 else "")
+            lines.write(f"{n % number}.png\t{{b_{{{n}}}^{{2}}}}\n")
+    splits = load(file, test_share=0.3, validation_share=0.3)
+    spellings = {formula for split in splits.values() for formula in split.formulas}
+    forms = [{canonicalize(formula) for formula in split.formulas} for split in splits.values()]
+    assert len(spellings) > sum(map(len, forms))  # there are formulas in two spellings
+    assert sum(map(len, forms)) == len(set.union(*forms))
 
 
 def test_pictures_are_those_that_recognition_sees(file):

@@ -55,11 +55,17 @@ class Statistics:
     fingerprint: str | None
 
 
+def canonical_form(formula: str) -> str:
+    """One spelling for all that draw the same; the formula itself where it cannot be told."""
+    with contextlib.suppress(NormalizeError):
+        return canonicalize(formula)
+    return formula
+
+
 def formula_digest(formula: str) -> int:
-    """A hash of a formula's canonical form: 64 bits, the same for spellings that draw the same."""
-    with contextlib.suppress(NormalizeError):  # then it stands for itself
-        formula = canonicalize(formula)
-    return int.from_bytes(hashlib.blake2b(formula.encode(), digest_size=8).digest())
+    """A hash of a formula's canonical form: 64 bits."""
+    form = canonical_form(formula).encode()
+    return int.from_bytes(hashlib.blake2b(form, digest_size=8).digest())
 
 
 def load(split: "Split", num_workers: int | None = None) -> Statistics:

@@ -14,6 +14,7 @@ import tensorflow_datasets as tfds
 from im2latex_jax import images, pairs, parallel
 from im2latex_jax.datasets import records
 from im2latex_jax.datasets.entries import Entry, Limits, list_rejected, read
+from im2latex_jax.datasets.statistics import canonical_form
 from im2latex_jax.errors import Im2latexError
 
 _log = logging.getLogger(__name__)
@@ -25,7 +26,8 @@ class PairsConfig(tfds.core.BuilderConfig):
 
     Attributes:
       file: `image path<TAB>formula` a line, see `im2latex_jax.pairs`.
-      validation_share, test_share: of the different formulas, rounded, but one at least.
+      validation_share, test_share: of the different formulas (spellings that draw the same are one
+        formula), rounded, but one at least.
       seed: of the splits.
       max_height, max_width: in pixels at the network's scale; larger pictures are left out.
       max_tokens: longer formulas are left out.
@@ -71,15 +73,19 @@ class Pairs(tfds.core.GeneratorBasedBuilder):
     scale by the size of their writing); formulas are brought to the normal form. Pairs whose
     picture is missing, broken, blank or too large, or whose formula cannot be normalized or is too
     long, are left out, and listed with the reason in `rejected.tsv` beside the records. All
-    pictures of one formula come into one split.
+    pictures of one formula, in whatever spelling, come into one split: the splits are made of the
+    canonical forms (see `latex.canonical`).
 
     Args (besides those of TFDS):
       num_workers: processes that read the pictures; 0 reads in this one; None takes a process a
         CPU.
     """
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "First release."}  # noqa: RUF012  (TFDS reads it from the class)
+    VERSION = tfds.core.Version("1.1.0")
+    RELEASE_NOTES = {  # noqa: RUF012  (TFDS reads it from the class)
+        "1.0.0": "First release.",
+        "1.1.0": "Spellings of one formula come into one split.",
+    }
 
     def __init__(self, *, num_workers: int | None = None, **kwargs: Any):
         kwargs["config"] = kwargs.get("config") or PairsConfig()
@@ -112,7 +118,8 @@ class Pairs(tfds.core.GeneratorBasedBuilder):
         summary = list_rejected(pathlib.Path(self.data_dir), "", len(entries), rejected)
         if summary:
             _log.warning("pairs: %s, listed in %s/rejected.tsv", summary, self._final_directory)
-        formulas = {record["formula"] for record in usable}
+        keys = [canonical_form(record["formula"]) for record in usable]
+        formulas = set(keys)
         if len(formulas) < 3:
             why = f"; the first that is not: line {rejected[0][0].line}: {rejected[0][1]}"
             raise Im2latexError(
@@ -120,13 +127,15 @@ class Pairs(tfds.core.GeneratorBasedBuilder):
                 f"validation and test need one each at least{why if rejected else ''}"
             )
         splits = deal(formulas, config.seed, config.validation_share, config.test_share)
-        return {name: self._generate_examples(usable, chosen) for name, chosen in splits.items()}
+        return {
+            name: self._generate_examples(usable, keys, chosen) for name, chosen in splits.items()
+        }
 
     def _generate_examples(
-        self, usable: Sequence[dict[str, Any]], formulas: set[str]
+        self, usable: Sequence[dict[str, Any]], keys: Sequence[str], chosen: set[str]
     ) -> Iterator[tuple[int, dict[str, Any]]]:
-        for number, record in enumerate(usable):
-            if record["formula"] in formulas:
+        for number, (record, key) in enumerate(zip(usable, keys, strict=True)):
+            if key in chosen:
                 # a name may stand there twice
                 yield number, {**record, "id": f"{number} {record['id']}"}
 
