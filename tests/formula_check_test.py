@@ -13,6 +13,10 @@ HARMLESS = [
     r"\def\arraystretch{2}\begin {array}{c}1\\2\end {array}",
     r"\setlength{\arraycolsep}{2pt}\hspace*{1em}\label{eq:1} % a remark } with \input",
     r"\text{café}",
+    r"\makebox[3cm][c]{$x$}\raisebox{-1ex}[0pt]{$y$}\hbox to 3cm{\hfil $z$}",
+    r"\begin{array}{c}$if $x\end{array}\begin{tabular}{c}$x$\end{tabular}",
+    r"\big\{ \Big{|} \bigl{\|} \left< \middle| \right\rangle \big/",
+    r"\frac{a}{b}\begingroup\bf x\endgroup",
     r"\root 3 \of x \, \! \; \: \> \| \_ \% \# \& \$ \{ \} \ ",
 ]
 HOSTILE = [
@@ -48,6 +52,29 @@ HOSTILE = [
     "% a remark\r\\input{x}",
     "a\x00b",
     r"\write",
+    # A second command behind one that the lexer joins to it.
+    r"\left\begin{filecontents*}[nosearch]{mathrsfs.sty}",
+    r"\right\end{document}",
+    r"\left\alpha x\right)",
+    r"\middle\begin{filecontents}",
+    r"\big\begin{array}{c}x\end{array}",
+    r"\Biggl{\begin}{filecontents}",
+    # What opens or closes something, as another command's argument.
+    r"\frac\begin{array}{c}x\end{array}",
+    r"\label\bgroup x\egroup",
+    r"\hat$x$",
+    r"x^\begin{matrix}1\end{matrix}",
+    r"\stackrel\def\arraystretch{1}",
+    # Out of the braces, and out of math mode.
+    r"{\egroup x\bgroup}",
+    r"\begingroup{\endgroup}",
+    r"\ensuremath{$$ x $$}",
+    r"{$$}x",
+    r"\mbox{a}\ensuremath{$x$}",
+    r"\hbox\setlength{$$}{x}",
+    r"\begin{arr" + "\n" + r"ay}{c}x\end{array}",
+    r"\begin{array%}",
+    r"\begin{array*}{c}x\end{array*}",
 ]
 
 
@@ -74,6 +101,10 @@ def test_hostile_formulas_are_refused(formula):
         (r"\end{array}", r"\end{array} has no \begin{array}"),
         (r"{\begin{array}{c}}\end{array}", "a closing brace has no opening brace"),
         ("a$$b", "$ would end the formula"),
+        ("{a$$b}", "$ stands outside of text"),
+        (r"\left\alpha", r"\left is followed by \alpha, which is not a delimiter"),
+        (r"\big\alpha", r"\big is followed by \alpha, which is not a delimiter"),
+        (r"\sqrt\begin{array}{c}x\end{array}", r"\begin{array} must not follow \sqrt"),
         (r"a\]b", r"\] would end the formula"),
         ("x" * (MAX_CHARACTERS + 1), "20001 characters are too many: at most 20000"),
         ("{" * 70 + "}" * 70, f"groups are nested deeper than {MAX_DEPTH}"),

@@ -40,6 +40,8 @@ def test_tokenize(formula, tokens):
         (r"\begin{\x}", "name"),
         (r"x \left {", "delimiter"),
         (r"\right", "delimiter"),
+        (r"\left\begin{filecontents*}{x.sty}", r"\\left is followed by \\begin, which is not"),
+        (r"\right\alpha", "not a delimiter"),
     ],
 )
 def test_refuses_with_reason(formula, reason):

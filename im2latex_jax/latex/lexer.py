@@ -11,6 +11,15 @@ from collections.abc import Sequence
 
 from im2latex_jax.errors import Im2latexError
 
+_DELIMITER_LIST = r"""
+    ( ) [ ] | / < > . \{ \} \| \langle \rangle \lbrace \rbrace \lbrack \rbrack \lfloor \rfloor
+    \lceil \rceil \vert \Vert \lvert \rvert \lVert \rVert \backslash \slash \uparrow \downarrow
+    \updownarrow \Uparrow \Downarrow \Updownarrow \lgroup \rgroup \lmoustache \rmoustache
+    \arrowvert \Arrowvert \bracevert \ulcorner \urcorner \llcorner \lrcorner \llbracket \rrbracket
+"""
+# What can grow with TeX, amsmath and stmaryrd: nothing else may follow `\\left` and its relatives.
+DELIMITERS = frozenset(_DELIMITER_LIST.split())
+
 _SPACE = r"[ \t\r\n]"
 _TOKEN = re.compile(
     rf"""
@@ -43,7 +52,7 @@ def tokenize(formula: str) -> list[str]:
 
     Raises:
       LexError: for a control character, `\begin` or `\end` without `{name}`, and `\left` or
-        `\right` without a delimiter.
+        `\right` without one of `DELIMITERS`.
     """
     return scan(formula)[0]
 
@@ -81,7 +90,11 @@ def _compound(text: str) -> str:
         raise LexError(f"{text} is not followed by {{name}}")
     if text in (r"\left", r"\right"):
         raise LexError(f"{text} is not followed by a delimiter")
-    return re.sub(_SPACE, "", text)
+    compound = re.sub(_SPACE, "", text)
+    fence = re.match(r"\\(?:left|right)", compound)
+    if fence and (symbol := compound[fence.end() :]) not in DELIMITERS:
+        raise LexError(f"{fence[0]} is followed by {symbol}, which is not a delimiter")
+    return compound
 
 
 def detokenize(tokens: Sequence[str]) -> str:

@@ -129,6 +129,41 @@ LENGTHS = _words(
 
 COMMANDS = GREEK | SYMBOLS | FUNCTIONS | STRUCTURE | FONTS | SPACE_AND_BOXES | LENGTHS
 
+# Commands whose argument is text, in which `$` begins a formula: the number of the arguments in
+# braces that come before it.
+TEXT_ARGUMENTS = dict.fromkeys(
+    _words(
+        """
+        text textbf textit textmd textnormal textrm textsc textsf textsl textsubscript
+        textsuperscript texttt textup textcircled emph mbox hbox vbox vtop vcenter fbox makebox
+        framebox rlap llap clap centerline shortstack ooalign noalign underbar label
+        """
+    ),
+    0,
+) | {"raisebox": 1, "parbox": 1, "multicolumn": 2}
+
+# Commands after which an environment, a group or a formula may begin or end: they take no argument
+# that it could be mistaken for.
+WITHOUT_ARGUMENT = (
+    GREEK
+    | SYMBOLS
+    | FUNCTIONS - _words("mod pod pmod operatorname operatornamewithlimits qopname")
+    | _words(
+        """
+        over atop choose brace brack of limits nolimits displaylimits joinrel
+        displaystyle textstyle scriptstyle scriptscriptstyle eqno leqno nonumber notag
+        allowdisplaybreaks cr crcr hline vline omit hidewidth bgroup egroup begingroup endgroup
+        relax protect leavevmode normalcolor
+        bf bfseries boldmath cal em it itshape mdseries mit normalfont operatorfont rm rmfamily sc
+        scshape sf sffamily sl slshape tt ttfamily unboldmath upshape
+        tiny scriptsize footnotesize small normalsize large Large LARGE huge Huge
+        enskip enspace hfil hfill hss indent mathstrut medspace negmedspace negthickspace
+        negthinspace nobreak nobreakdash noindent null qquad quad smallskip medskip bigskip space
+        strut thickspace thinspace unskip centering
+        """
+    )
+)
+
 ENVIRONMENTS = _words(
     """
     Bmatrix Vmatrix aligned alignedat array bmatrix cases gathered matrix pmatrix smallmatrix split
