@@ -29,6 +29,7 @@ _WITHIN = {
 _ONE_OF = {
     "model.dtype": ("float32", "bfloat16"),
     "dataset.on_corrupt": ("fail", "skip"),
+    "dataset.on_leak": ("fail", "skip"),
     "optimizer.schedule": ("constant", "cosine"),
 }
 _STAGES = ("model.features", "model.blocks", "model.strides")

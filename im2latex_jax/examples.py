@@ -70,6 +70,20 @@ class Examples:
         """Tokens of the true formula."""
         return self.split[number]["formula"].split()
 
+    def without(self, left_out: np.ndarray) -> "Examples":
+        """The same, with some more examples left out: a mask [N].
+
+        Raises:
+          Im2latexError: if nothing is left.
+        """
+        kept = self.kept & ~left_out
+        if not kept.any():
+            raise Im2latexError(
+                f"split {self.split.name!r} has only formulas that the model of init_from was "
+                "trained on: give it others, or begin with another model"
+            )
+        return dataclasses.replace(self, kept=kept)
+
     def assign(self, buckets) -> np.ndarray:
         """Bucket of each example, -1 where left out: see `input_pipeline.assign`."""
         return np.where(self.kept, input_pipeline.assign(buckets, self.sizes), -1)

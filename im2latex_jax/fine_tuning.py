@@ -2,8 +2,10 @@
 
 import dataclasses
 import itertools
-from collections.abc import Iterable
-from typing import Any
+import os
+import pathlib
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -11,9 +13,14 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from im2latex_jax import input_pipeline, model_files
+from im2latex_jax.errors import Im2latexError
 from im2latex_jax.input_pipeline import Bucket
 from im2latex_jax.latex.vocabulary import Vocabulary
-from im2latex_jax.model_files import TrainedModel
+from im2latex_jax.model_files import TrainedModel, TrainingData
+
+if TYPE_CHECKING:
+    from im2latex_jax.datasets.records import Split
+    from im2latex_jax.datasets.statistics import Statistics
 
 PACKAGED = "packaged"
 # Settings of the network that are the training's own affair: they do not change its parameters.
@@ -50,6 +57,116 @@ def extend(vocabulary: Vocabulary, captions: Vocabulary) -> Vocabulary:
     """The tokens of a model, each with its id, and after them those that only captions have."""
     known = set(vocabulary.tokens)
     return Vocabulary(vocabulary.tokens + tuple(t for t in captions.tokens if t not in known))
+
+
+def lineage(
+    initial: TrainedModel | None, train: "Split", data_dir: str | os.PathLike
+) -> tuple[TrainingData, ...]:
+    """All that a run's model has been trained on at its end, in order.
+
+    Empty where that is not known: the initial model does not tell, or the data are no dataset in
+    `data_dir`.
+    """
+    if initial is not None and not initial.trained_on:
+        return ()
+    before = initial.trained_on if initial else ()
+    try:
+        folder = (
+            pathlib.Path(train.directory).resolve().relative_to(pathlib.Path(data_dir).resolve())
+        )
+    except (AttributeError, ValueError):
+        return ()
+    own = TrainingData(folder.as_posix(), train.statistics.fingerprint)
+    return before if own in before else (*before, own)
+
+
+def leaked(
+    initial: TrainedModel, splits: "Mapping[str, Split]", data_dir: str | os.PathLike
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Which held-out formulas the initial model was trained on.
+
+    Compared are canonical forms. Formulas that the own training split has too do not count: what a
+    dataset has in several of its splits is not the initial model's doing.
+
+    Args:
+      initial: the model that training begins with.
+      splits: `train`, `validation` and `test` of the run that begins.
+      data_dir: folder of datasets, those of the initial model among them.
+
+    Returns:
+      For `validation` and `test` a mask [N]; and what could not be compared, for people.
+    """
+    held_out = {name: splits[name].statistics.digests for name in ("validation", "test")}
+    masks = {name: np.zeros(len(digests), bool) for name, digests in held_out.items()}
+    own = splits["train"].statistics
+    remarks = []
+    if not initial.trained_on:
+        remarks.append(
+            "the model that training begins with does not tell what it was trained on: its "
+            "training formulas may be in validation and test"
+        )
+    for data in initial.trained_on:
+        if data.fingerprint is not None and data.fingerprint == own.fingerprint:
+            continue
+        before = _statistics(pathlib.Path(data_dir, data.dataset))
+        if before is None or None in (data.fingerprint, before.fingerprint):
+            remarks.append(
+                f"{data.dataset}, which the model that training begins with was trained on, is not "
+                f"in {data_dir}: its training formulas may be in validation and test"
+            )
+        elif before.fingerprint != data.fingerprint:
+            remarks.append(
+                f"{pathlib.Path(data_dir, data.dataset)} has changed since the model that training "
+                "begins with was trained on it: those formulas may be in validation and test"
+            )
+        else:
+            for name, digests in held_out.items():
+                masks[name] |= _among(digests, before.digests)
+    for name, digests in held_out.items():
+        if masks[name].any():
+            masks[name] &= ~_among(digests, own.digests)
+    return masks, remarks
+
+
+def check_leaks(init_from: str, masks: Mapping[str, np.ndarray], on_leak: str) -> str:
+    """Tells how many held-out formulas are to be left out; "" where none is.
+
+    Args:
+      init_from: the model that training begins with.
+      masks: see `leaked`.
+      on_leak: "fail" or "skip".
+
+    Raises:
+      Im2latexError: there are some, and they are not to be left out.
+    """
+    counts = [f"{mask.sum()} of {len(mask)} {name}" for name, mask in masks.items() if mask.any()]
+    if not counts:
+        return ""
+    found = f"{init_from} was trained on {' and '.join(counts)} formulas"
+    if on_leak == "skip":
+        return f"{found}: they are left out"
+    raise Im2latexError(
+        f"{found}, which would read too well: give the data the seed and the shares of splits that "
+        "it was trained with, or set --config.dataset.on_leak=skip to leave them out"
+    )
+
+
+def _statistics(folder: pathlib.Path) -> "Statistics | None":
+    """Of the training split of a dataset; None where there is none, or a damaged one."""
+    from im2latex_jax.datasets.records import Split
+
+    if not (folder / "dataset_info.json").exists():
+        return None
+    return Split(folder, "train").statistics
+
+
+def _among(wanted: np.ndarray, digests: np.ndarray, chunk: int = 1 << 20) -> np.ndarray:
+    """Where `wanted` are among `digests`, which may be a file's and do not fit into memory."""
+    different, inverse = np.unique(wanted, return_inverse=True)
+    found = np.zeros(len(different), bool)
+    for start in range(0, len(digests), chunk):
+        found |= np.isin(different, digests[start : start + chunk])
+    return found[inverse]
 
 
 def merge_buckets(known: Iterable[Bucket], own: Iterable[Bucket]) -> tuple[Bucket, ...]:

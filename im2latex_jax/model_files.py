@@ -23,6 +23,19 @@ PACKAGED = pathlib.Path(__file__).parent / "weights"
 
 
 @dataclasses.dataclass(frozen=True)
+class TrainingData:
+    """A training split that a model has seen.
+
+    Attributes:
+      dataset: the folder of its dataset, below the folder of datasets.
+      fingerprint: of its examples, see `datasets.statistics`.
+    """
+
+    dataset: str
+    fingerprint: str | None
+
+
+@dataclasses.dataclass(frozen=True)
 class TrainedModel:
     """A network with its parameters and all that reading a picture takes.
 
@@ -34,6 +47,8 @@ class TrainedModel:
       buckets: shapes it was trained on.
       temperature: calibrates its confidence, see `calibration`; 1 before that is fitted.
       scale: size of the writing it was trained on, as a multiple of the network's scale.
+      trained_on: what it was trained on, those of the models included that it began with; empty
+        where that is not known.
     """
 
     network: im2latex.Im2Latex
@@ -43,6 +58,7 @@ class TrainedModel:
     buckets: tuple[Bucket, ...]
     temperature: float = 1.0
     scale: float = 1.0
+    trained_on: tuple[TrainingData, ...] = ()
 
 
 def save(folder: pathlib.Path, model: TrainedModel, dtype: npt.DTypeLike = np.float32) -> None:
@@ -60,6 +76,7 @@ def save(folder: pathlib.Path, model: TrainedModel, dtype: npt.DTypeLike = np.fl
         "temperature": model.temperature,
         "scale": model.scale,
         "vocabulary_sha256": _digest(model.vocabulary),
+        "trained_on": [dataclasses.asdict(data) for data in model.trained_on],
     }
     _write_description(folder, description)
     model.vocabulary.save(folder / "vocabulary.json")
@@ -135,6 +152,7 @@ def load(path: str | os.PathLike[str]) -> TrainedModel:
         buckets = tuple(Bucket(*shape) for shape in description["buckets"])
         temperature = float(description.get("temperature", 1.0))
         scale = float(description.get("scale", 1.0))
+        trained_on = tuple(TrainingData(**data) for data in description.get("trained_on", ()))
         network = im2latex.build(config, len(vocabulary))
         shapes = jax.eval_shape(lambda: im2latex.initialize(network, jax.random.PRNGKey(0)))
         _check(network, buckets, temperature, scale)
@@ -150,7 +168,9 @@ def load(path: str | os.PathLike[str]) -> TrainedModel:
             "that came with model.json"
         )
     params = weights.load(folder / "weights.safetensors", shapes)
-    return TrainedModel(network, config, params, vocabulary, buckets, temperature, scale)
+    return TrainedModel(
+        network, config, params, vocabulary, buckets, temperature, scale, trained_on
+    )
 
 
 def _check(

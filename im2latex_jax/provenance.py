@@ -42,6 +42,7 @@ ADDED_KEYS = {
     "deterministic": False,
     "init_from": "",
     "max_steps": 0,
+    "dataset": {"on_leak": "fail"},
     "fsdp": 1,
     "distributed": {
         "enabled": False,

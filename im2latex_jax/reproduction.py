@@ -82,7 +82,8 @@ def saved_config(run: pathlib.Path) -> ConfigDict:
       Im2latexError: the folder holds no run.
     """
     saved = _tuples(provenance.read(run, provenance.CONFIG))
-    config = ConfigDict({**provenance.ADDED_KEYS, **saved})
+    config = ConfigDict(provenance.ADDED_KEYS)
+    config.update(saved)
     config.distributed.enabled = False
     return config
 

@@ -49,7 +49,7 @@ from im2latex_jax.errors import Im2latexError
 from im2latex_jax.interruption import Interrupted as Interrupted
 from im2latex_jax.latex.vocabulary import Vocabulary
 from im2latex_jax.model import im2latex
-from im2latex_jax.model_files import TrainedModel
+from im2latex_jax.model_files import TrainedModel, TrainingData
 from im2latex_jax.programs import Programs
 from im2latex_jax.train_state import TrainState
 
@@ -69,6 +69,8 @@ class Experiment:
       initial: the trained model that training begins with, or None.
       optimizer: optax's.
       layout: where arrays lie on the devices that there are.
+      trained_on: what its model will have been trained on.
+      remarks: on the data, for people.
     """
 
     config: ConfigDict
@@ -83,6 +85,8 @@ class Experiment:
     initial: TrainedModel | None
     optimizer: optax.GradientTransformation
     layout: devices.Layout
+    trained_on: tuple[TrainingData, ...]
+    remarks: tuple[str, ...]
 
     def initial_state(self) -> train_state.TrainState:
         """The state before the first step."""
@@ -139,8 +143,8 @@ def set_up(config: ConfigDict, splits=None, vocabulary: Vocabulary | None = None
     config_checks.check(config)
     layout = devices.make_layout(config.fsdp)
     layout.check_batch_size(config.batch_size)
+    data_dir = config.dataset.data_dir or folders.cache() / "datasets"
     if splits is None:
-        data_dir = config.dataset.data_dir or folders.cache() / "datasets"
         splits = datasets.load(
             config.dataset.name,
             data_dir,
@@ -169,6 +173,12 @@ def set_up(config: ConfigDict, splits=None, vocabulary: Vocabulary | None = None
         splits["train"], settings=augmentation.Settings(**config.augmentation), seed=config.seed
     )
     validation, test = prepare(splits["validation"]), prepare(splits["test"])
+    remarks: list[str] = []
+    if initial:
+        leaked, remarks = fine_tuning.leaked(initial, splits, data_dir)
+        remarks.append(fine_tuning.check_leaks(config.init_from, leaked, config.dataset.on_leak))
+        validation = validation.without(leaked["validation"])
+        test = test.without(leaked["test"])
     buckets = _plan_buckets(config, config.num_buckets, train)
     eval_buckets = _plan_buckets(config, config.num_eval_buckets, validation, test, train)
     plan = input_pipeline.TrainingPlan(
@@ -185,6 +195,7 @@ def set_up(config: ConfigDict, splits=None, vocabulary: Vocabulary | None = None
     return Experiment(
         config, train, validation, test, buckets, eval_buckets, plan, vocabulary, model, initial,
         optimizer.build(config.optimizer, len(plan)), layout,
+        fine_tuning.lineage(initial, splits["train"], data_dir), tuple(filter(None, remarks)),
     )  # fmt: skip
 
 
@@ -258,7 +269,7 @@ def _run(
             stack.enter_context(run_lock.held(workdir))
             return _prepare_workdir(experiment, workdir)
 
-        remarks = processes.by_first(claim) or []
+        remarks = [*experiment.remarks, *(processes.by_first(claim) or [])]
         checkpoints = stack.enter_context(
             Checkpoints(workdir / "checkpoints", config.keep_checkpoints)
         )

@@ -263,6 +263,7 @@ def export(
         fine_tuning.merge_buckets(known, (*experiment.buckets, *experiment.eval_buckets)),
         fit.temperature,
         experiment.train.writing_scale(),
+        experiment.trained_on,
     )
     model_files.save(workdir / "model", trained)
     return fit.temperature

@@ -1,6 +1,8 @@
 """Runs that begin with a trained model."""
 
+import dataclasses
 import json
+import types
 
 import jax
 import numpy as np
@@ -111,3 +113,84 @@ def test_says_that_there_is_no_such_model(config, tmp_path):
     with pytest.raises(Im2latexError, match="nowhere: no model here"):
         train.run(config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def stages(config, initial, folder, **second) -> tuple:
+    """A model that was trained on `config`'s data, and the configuration of a second stage."""
+    first = train.set_up(config)
+    trained_on = fine_tuning.lineage(None, first.train.split, config.dataset.data_dir)
+    assert len(trained_on) == 1
+    model_files.save(folder, dataclasses.replace(model_files.load(initial), trained_on=trained_on))
+    config.init_from = str(folder)
+    config.dataset.on_leak = "fail"
+    config.dataset.options.update(second)
+    return first, config
+
+
+def test_a_second_stage_on_other_splits_is_refused_or_leaves_out_what_was_trained_on(
+    config, initial, tmp_path
+):
+    config.dataset.options.test_share = config.dataset.options.validation_share = 0.3
+    first, config = stages(config, initial, tmp_path / "first", seed=1)
+    known = set(first.train.split.formulas)
+    with pytest.raises(
+        Im2latexError, match=r"first was trained on \d of 5 validation and"
+    ) as caught:
+        train.set_up(config)
+    assert "on_leak=skip" in str(caught.value)
+    config.dataset.on_leak = "skip"
+    second = train.set_up(config)
+    for examples in (second.validation, second.test):
+        formulas = np.asarray(examples.split.formulas)
+        assert set(formulas[examples.kept]) == set(formulas) - known != set()
+    (remark,) = second.remarks
+    assert "was trained on" in remark and remark.endswith("formulas: they are left out")
+    # its model has been trained on both
+    assert len(second.trained_on) == 2
+
+
+def test_a_second_stage_on_the_same_splits_leaves_nothing_out(config, initial, tmp_path):
+    _, config = stages(config, initial, tmp_path / "first")
+    second = train.set_up(config)
+    assert second.validation.kept.all() and second.test.kept.all()
+    assert second.remarks == ()
+    assert len(second.trained_on) == 1
+
+
+def test_formulas_that_the_own_training_split_has_too_are_no_leak(monkeypatch):
+    def split(*digests):
+        return types.SimpleNamespace(
+            statistics=types.SimpleNamespace(
+                digests=np.asarray(digests, np.uint64), fingerprint=str(digests)
+            )
+        )
+
+    before = split(1, 2, 3, 4)
+    monkeypatch.setattr(fine_tuning, "_statistics", lambda _: before.statistics)
+    trained = types.SimpleNamespace(
+        trained_on=(model_files.TrainingData("d", before.statistics.fingerprint),)
+    )
+    splits = {"train": split(2, 9), "validation": split(1, 2, 7, 1), "test": split(8, 9)}
+    masks, remarks = fine_tuning.leaked(trained, splits, "")
+    assert masks["validation"].tolist() == [True, False, False, True]
+    assert not masks["test"].any() and not remarks
+    among = fine_tuning._among(np.uint64([5, 1, 5, 2]), np.uint64([2, 3, 5]), chunk=2)
+    assert among.tolist() == [True, False, True, True]
+
+
+@pytest.mark.parametrize("lost", ["provenance", "data", "other data"])
+def test_what_cannot_be_compared_is_said(config, initial, tmp_path, lost):
+    first, config = stages(config, initial, tmp_path / "first", seed=1)
+    if lost == "provenance":
+        config.init_from = str(initial)
+        expected = "does not tell what it was trained on"
+    elif lost == "data":
+        config.dataset.data_dir = str(tmp_path / "elsewhere")
+        expected = "is not in"
+    else:
+        path = tmp_path / "first" / "model.json"
+        digest = first.train.fingerprint()
+        path.write_text(path.read_text().replace(digest, digest[::-1]))
+        expected = "has changed since"
+    second = train.set_up(config)
+    assert any(expected in remark for remark in second.remarks)

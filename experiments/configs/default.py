@@ -32,6 +32,9 @@ def get_config() -> ConfigDict:
     config.dataset.options.num_validation = 1_000
     config.dataset.options.num_test = 1_000
     config.dataset.on_corrupt = "fail"  # a damaged record ends the run; or "skip": it is left out
+    # A validation or test formula that the model of init_from was trained on ends the run; or
+    # "skip": it is left out.
+    config.dataset.on_leak = "fail"
     config.dataset.min_token_count = 1  # rarer tokens of the training captions become <unk>
 
     config.limits = ConfigDict()  # larger examples are left out

@@ -17,6 +17,7 @@ def get_config() -> ConfigDict:
     config.dataset.options.validation_share = 0.1  # of the different formulas
     config.dataset.options.test_share = 0.1
     config.dataset.options.seed = 0  # of the splits
+    config.dataset.on_leak = "skip"  # short formulas are everywhere
 
     config.limits.max_height = 168
     config.limits.max_width = 808
