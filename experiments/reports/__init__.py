@@ -1,0 +1,1 @@
+"""Commands that measure one part each and print what they found."""

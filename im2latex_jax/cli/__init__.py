@@ -1,0 +1,1 @@
+"""The command `im2latex`."""

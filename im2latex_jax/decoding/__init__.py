@@ -1,0 +1,1 @@
+"""Greedy and beam search, constrained to formulas that compile."""

@@ -1,0 +1,1 @@
+"""Metrics of a model's answers, calibration of its confidence, and the report that shows them."""

@@ -1,0 +1,1 @@
+"""Rendering with TeX: `latex` and `dvipng` in a sandbox."""

@@ -1,0 +1,1 @@
+"""The training run: its parts, its loop, its checkpoints and logs."""
