@@ -1,7 +1,7 @@
 """python -m experiments.main --workdir DIR [--config FILE] [--config.KEY=VALUE ...]
 
 Trains (or resumes) and evaluates in DIR. Kept short on purpose: what it does is in
-`im2latex_jax.train`, where it can be tested.
+`im2latex_jax.training.run`, where it can be tested.
 """
 
 import json
@@ -36,19 +36,20 @@ def parse(argv: list[str]) -> list[str]:
 def main(_: list[str]) -> None:
     # orbax shows the traceback of what is told in a line below
     logging.set_verbosity(logging.FATAL)
-    from im2latex_jax import compilation, processes, programs, train
     from im2latex_jax.errors import Im2latexError
+    from im2latex_jax.runtime import compilation, multihost, programs
+    from im2latex_jax.training import run
 
     compilation.enable_cache()
     if flags.FLAGS.config.deterministic:
         compilation.make_deterministic()
     try:
-        result = train.run(flags.FLAGS.config, pathlib.Path(flags.FLAGS.workdir))
+        result = run.run(flags.FLAGS.config, pathlib.Path(flags.FLAGS.workdir))
     except Im2latexError as error:
         programs.leave(1, f"error: {error}")
     except KeyboardInterrupt as stopped:  # by train.Interrupted, or by a second signal
         programs.leave(130, str(stopped) or "stopped at once")
-    if processes.is_first():
+    if multihost.is_first():
         print(json.dumps(result, indent=2))
 
 

@@ -61,19 +61,13 @@ import jax.export
 import jax.numpy as jnp
 import numpy as np
 
-from im2latex_jax import (
-    __version__,
-    compilation,
-    decoding,
-    images,
-    model_files,
-    recognizer,
-    syntax,
-    whole_files,
-)
+from im2latex_jax import __version__, images, recognizer
+from im2latex_jax.decoding import grammar, search
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex import lexer
 from im2latex_jax.latex.vocabulary import EOS, PAD, Vocabulary
+from im2latex_jax.model import saved_model
+from im2latex_jax.runtime import compilation, files
 
 FORMAT = "im2latex_jax.export"
 VERSION = 1
@@ -101,14 +95,14 @@ def export(
     Raises:
       Im2latexError: if there is no model, or the file cannot be written.
     """
-    model = model_files.load(model_folder)
+    model = saved_model.load(model_folder)
     canvases = recognizer.canvases(model.buckets)
     weights = {
         name: np.asarray(array)
         for name, array in flax.traverse_util.flatten_dict(model.params, sep="/").items()
     }
     names = [f"{height}x{width}.jaxexport" for height, width in canvases]
-    rules = syntax.build(model.vocabulary) if constrain else None
+    rules = grammar.build(model.vocabulary) if constrain else None
     programs = [_program(model, weights, canvas, rules) for canvas in canvases]
     meta = {
         "format": FORMAT,
@@ -139,17 +133,17 @@ def export(
 
 
 def _program(
-    model: model_files.TrainedModel,
+    model: saved_model.TrainedModel,
     weights: dict[str, np.ndarray],
     canvas: recognizer.Canvas,
-    rules: syntax.Syntax | None,
+    rules: grammar.Syntax | None,
 ) -> jax.export.Exported:
     """The program for one shape of pictures, in batches of any size."""
 
     def read(weights, pictures, sizes):
         drawn = pictures.any(axis=(1, 2, 3))
         budgets = jnp.where(drawn, recognizer.token_budget(sizes[:, 0], sizes[:, 1]), 0)
-        tokens, log_probs = decoding.greedy(
+        tokens, log_probs = search.greedy(
             model.network,
             flax.traverse_util.unflatten_dict(weights, sep="/"),
             pictures,
@@ -191,7 +185,7 @@ def _without_source_lines() -> Iterator[None]:
 
 def _write(path: pathlib.Path, entries: dict[str, bytes]) -> None:
     try:
-        with whole_files.replacing(path) as part, zipfile.ZipFile(part, "w") as file:
+        with files.replacing(path) as part, zipfile.ZipFile(part, "w") as file:
             for name, data in entries.items():
                 # A fixed date: the same model gives the same file.
                 file.writestr(zipfile.ZipInfo(name), data)

@@ -24,11 +24,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from im2latex_jax import calibration, compilation, decoding, images, model_files, syntax
+from im2latex_jax import images
+from im2latex_jax.decoding import grammar, search
 from im2latex_jax.errors import Im2latexError
+from im2latex_jax.evaluation import calibration
 from im2latex_jax.input_pipeline import Bucket
 from im2latex_jax.latex import lexer
 from im2latex_jax.latex.vocabulary import BOS, EOS, PAD
+from im2latex_jax.model import saved_model
+from im2latex_jax.runtime import compilation
 
 # Pictures that `stream` prepares at a time, in batches: enough for full batches of like sizes.
 BATCHES_AHEAD = 4
@@ -112,7 +116,7 @@ class Recognizer:
 
     def __init__(
         self,
-        model: model_files.TrainedModel,
+        model: saved_model.TrainedModel,
         *,
         rescale: bool | float = True,
         batch_size: int = 16,
@@ -142,7 +146,7 @@ class Recognizer:
         self._rescale = rescale
         self._batch_size = batch_size
         self._canvases = canvases(model.buckets)
-        self._rules = syntax.build(model.vocabulary) if constrain else None
+        self._rules = grammar.build(model.vocabulary) if constrain else None
         self._beam_size = beam_size
         self._budget = images.PixelBudget()
 
@@ -158,8 +162,8 @@ class Recognizer:
           Im2latexError: if there is no model, or it is broken.
         """
         if path is None:
-            path = model_files.packaged()
-        return cls(model_files.load(path), **settings)
+            path = saved_model.packaged()
+        return cls(saved_model.load(path), **settings)
 
     def __call__(self, pictures: images.Source | Iterable[images.Source]) -> list[Recognition]:
         """Reads one picture or several; a `Recognition` each, in their order.
@@ -398,10 +402,10 @@ class Recognizer:
 def _read(params, pictures, sizes, budgets, *, network, rules, beam_size: int, max_length: int):
     """Tokens and log-probabilities [B, T] of pictures; compiled once for all recognizers."""
     if beam_size == 1:
-        return decoding.greedy(
+        return search.greedy(
             network, params, pictures, sizes, max_length, budgets=budgets, syntax=rules
         )
-    found = decoding.beam(
+    found = search.beam(
         network, params, pictures, sizes, max_length, beam_size, budgets=budgets, syntax=rules
     )
     return found.tokens[:, 0], found.log_probs[:, 0]
@@ -410,7 +414,7 @@ def _read(params, pictures, sizes, budgets, *, network, rules, beam_size: int, m
 @compilation.jit(static_argnames="network")
 def _attend(params, pictures, sizes, tokens, *, network):
     """Attention weights [B, T, P] with which pictures' tokens were written."""
-    return decoding.follow(network, params, pictures, sizes, tokens)[1]
+    return search.follow(network, params, pictures, sizes, tokens)[1]
 
 
 @compilation.jit(static_argnames="network")

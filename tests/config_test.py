@@ -6,7 +6,7 @@ import runpy
 import pytest
 
 from experiments.configs import tiny
-from im2latex_jax import config_checks
+from im2latex_jax import config as config_checks
 from im2latex_jax.errors import Im2latexError
 
 CONFIGS = pathlib.Path(tiny.__file__).parent

@@ -25,7 +25,7 @@ def runs_folder(tmp_path_factory) -> pathlib.Path:
 @pytest.fixture
 def training(runs_folder, monkeypatch) -> pathlib.Path:
     """The same folder, with the compiled programs kept there."""
-    from im2latex_jax import compilation
+    from im2latex_jax.runtime import compilation
 
     monkeypatch.setenv("IM2LATEX_CACHE", str(runs_folder / "cache"))
     compilation.enable_cache()
@@ -35,12 +35,12 @@ def training(runs_folder, monkeypatch) -> pathlib.Path:
 @pytest.fixture(scope="session")
 def finished(runs_folder) -> tuple[pathlib.Path, dict]:
     """A run of `tiny_run` left alone: its work directory and its result. Not to be changed."""
-    import tiny_run
-
-    from im2latex_jax import compilation, train
+    from im2latex_jax.runtime import compilation
+    from im2latex_jax.training import run
+    from tests.support import tiny_run
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IM2LATEX_CACHE", str(runs_folder / "cache"))
         compilation.enable_cache()
         workdir = runs_folder / "alone"
-        return workdir, train.run(tiny_run.config(runs_folder / "data"), workdir)
+        return workdir, run.run(tiny_run.config(runs_folder / "data"), workdir)

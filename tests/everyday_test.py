@@ -4,13 +4,13 @@ import collections
 
 import numpy as np
 import pytest
+from im2latex_jax.rendering.formula_check import refusal
 
 from im2latex_jax.datasets import everyday
 from im2latex_jax.datasets.everyday import layouts, symbols
 from im2latex_jax.datasets.everyday.grammar import Grammar, GrammarError
 from im2latex_jax.latex.normalizer import normalize
 from im2latex_jax.rendering import sandbox
-from im2latex_jax.rendering.formula_check import refusal
 
 
 @pytest.fixture(scope="module")

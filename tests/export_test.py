@@ -12,19 +12,21 @@ import zipfile
 import jax.export
 import numpy as np
 import pytest
-import tiny_model
 
-from im2latex_jax import cli, exporting, model_files
+from im2latex_jax import export
+from im2latex_jax.cli import main as cli
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.input_pipeline import Bucket
+from im2latex_jax.model import saved_model
 from im2latex_jax.recognizer import Recognition, Recognizer
 from im2latex_jax.rendering import mathtext
+from tests.support import tiny_model
 
 FORMULAS = ("x", "x + y", r"\frac { x } { y }", r"x ^ { 2 } + y ^ { 2 } = 1", r"\alpha")
 UNFINISHED = {"_", "^", r"\frac", r"\left(", r"\begin{matrix}"}
 # What the documentation says that reading takes, in a process where more cannot be imported.
 READER = textwrap.dedent(
-    re.search(r"\n(    import io.*?)\n\n[^ ]", exporting.__doc__, re.DOTALL)[1]  # type: ignore[index, arg-type]
+    re.search(r"\n(    import io.*?)\n\n[^ ]", export.__doc__, re.DOTALL)[1]  # type: ignore[index, arg-type]
 )
 BLOCKER = """
 import sys
@@ -49,20 +51,20 @@ def folder(tmp_path_factory) -> pathlib.Path:
     """A model of two shapes, whose confidence is calibrated."""
     model = tiny_model.build(buckets=(Bucket(32, 64, 16), Bucket(64, 160, 32)))
     folder = tmp_path_factory.mktemp("model")
-    model_files.save(folder, dataclasses.replace(model, temperature=3.0, scale=1.2))
+    saved_model.save(folder, dataclasses.replace(model, temperature=3.0, scale=1.2))
     return folder
 
 
 @pytest.fixture(scope="module")
 def file(folder, tmp_path_factory) -> pathlib.Path:
     path = tmp_path_factory.mktemp("export") / "model.zip"
-    assert exporting.export(folder, path) == [(32, 64), (64, 160)]
+    assert export.export(folder, path) == [(32, 64), (64, 160)]
     return path
 
 
 @pytest.fixture(scope="module")
-def program(file) -> exporting.Program:
-    return exporting.load(file)
+def program(file) -> export.Program:
+    return export.load(file)
 
 
 @pytest.fixture(scope="module")
@@ -141,13 +143,13 @@ def test_what_a_reader_must_know_is_in_the_file(program, folder):
 
 
 def test_the_same_model_gives_the_same_file(file, folder, tmp_path):
-    exporting.export(folder, tmp_path / "again.zip")
+    export.export(folder, tmp_path / "again.zip")
     assert (tmp_path / "again.zip").read_bytes() == file.read_bytes()
 
 
 def test_constraints_can_be_left_out(folder, answers, tmp_path):
-    exporting.export(folder, tmp_path / "free.zip", constrain=False)
-    [free] = exporting.load(tmp_path / "free.zip")([answers[0].ink])
+    export.export(folder, tmp_path / "free.zip", constrain=False)
+    [free] = export.load(tmp_path / "free.zip")([answers[0].ink])
     assert answers[0].tokens[-1] not in UNFINISHED
     assert free.tokens[-1] in UNFINISHED
 
@@ -182,7 +184,7 @@ def test_files_that_cannot_be_run_are_refused_in_one_line(file, tmp_path):
         ("old.zip", "was exported with jax 0.4.1"),
     ):
         with pytest.raises(Im2latexError, match=message) as caught:
-            exporting.load(tmp_path / name)
+            export.load(tmp_path / name)
         assert name in str(caught.value) and "\n" not in str(caught.value)
 
 

@@ -6,16 +6,17 @@ import sys
 import jax
 import numpy as np
 import pytest
-import tiny_model
 from PIL import Image
 
 import im2latex_jax
-from im2latex_jax import images, train_state
+from im2latex_jax import images
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.input_pipeline import Bucket
 from im2latex_jax.latex.vocabulary import BOS, EOS
 from im2latex_jax.recognizer import Recognizer, token_budget
 from im2latex_jax.rendering import mathtext
+from im2latex_jax.training import state as train_state
+from tests.support import tiny_model
 
 FORMULAS = ("x", "x + y", r"\frac { x } { y }", r"x ^ { 2 } + y ^ { 2 } = 1", r"\alpha", "y")
 

@@ -41,18 +41,12 @@ from ml_collections import ConfigDict
 
 from experiments import settings
 from experiments.benchmark import stand_in, timing
-from im2latex_jax import (
-    compilation,
-    decoding,
-    images,
-    input_pipeline,
-    model_files,
-    parallel,
-    recognizer,
-)
+from im2latex_jax import images, input_pipeline, recognizer
+from im2latex_jax.decoding import search
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex.vocabulary import EOS, SPECIAL_TOKENS, Vocabulary
-from im2latex_jax.model import im2latex
+from im2latex_jax.model import im2latex, saved_model
+from im2latex_jax.runtime import compilation, workers
 
 VOCABULARY_SIZE = 500  # about that of im2latex-100k
 COLD_STARTS = 3
@@ -72,7 +66,7 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> dict[str, Any]:
     compilation.enable_cache()
     pictures = stand_in.draw("pictures", arguments.pictures, seed=7)
     if arguments.checkpoint:
-        model = model_files.load(arguments.checkpoint)
+        model = saved_model.load(arguments.checkpoint)
     else:
         config.model.dtype = "float32"
         model = random_model(config.model, pictures, config.seed)
@@ -89,7 +83,7 @@ def run(arguments: argparse.Namespace, rest: Sequence[str]) -> dict[str, Any]:
 
 def random_model(
     config: ConfigDict, pictures: stand_in.Drawn, seed: int = 0, num_buckets: int = 4
-) -> model_files.TrainedModel:
+) -> saved_model.TrainedModel:
     """A network with random parameters, and canvases that hold the pictures."""
     tokens = sorted({token for formula in pictures.formulas for token in formula.split()})
     tokens += [f"\\unused{number}" for number in range(VOCABULARY_SIZE - len(tokens))]
@@ -99,7 +93,7 @@ def random_model(
     sizes = input_pipeline.Sizes(
         pictures.heights + margin, pictures.widths + margin, pictures.lengths + 1
     )
-    return model_files.TrainedModel(
+    return saved_model.TrainedModel(
         network,
         config,
         im2latex.initialize(network, jax.random.key(seed)),
@@ -109,7 +103,7 @@ def random_model(
 
 
 def measure(
-    model: model_files.TrainedModel,
+    model: saved_model.TrainedModel,
     pictures: stand_in.Drawn,
     tokens: int,
     *,
@@ -156,7 +150,7 @@ def _seconds(reader: recognizer.Recognizer, files: Sequence[bytes], batch_size: 
     return time.perf_counter() - start
 
 
-def endless(model: model_files.TrainedModel) -> model_files.TrainedModel:
+def endless(model: saved_model.TrainedModel) -> saved_model.TrainedModel:
     """The model without a wish to end: <eos> is the least likely token."""
     params = jax.tree.map(np.array, model.params)
     params["decoder"]["output_logits"]["bias"][EOS] = -1e9
@@ -168,16 +162,16 @@ def forced_length(tokens: int) -> Iterator[None]:
     """Recognizers write so many tokens for every picture, even where they repeat themselves."""
     with (
         mock.patch.object(recognizer, "token_budget", lambda height, width: tokens),
-        mock.patch.object(decoding, "LOOP", 10 * tokens),
+        mock.patch.object(search, "LOOP", 10 * tokens),
     ):
         yield
 
 
-def cold_starts(model: model_files.TrainedModel, picture: bytes) -> dict[str, float]:
+def cold_starts(model: saved_model.TrainedModel, picture: bytes) -> dict[str, float]:
     """Seconds and memory of the command in a new process, its cache of programs empty and full."""
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        model_files.save(folder / "model", model)
+        saved_model.save(folder / "model", model)
         (folder / "picture.png").write_bytes(picture)
         command = [sys.executable, "-c", _PREDICT, "predict", str(folder / "picture.png")]
         command += ["--checkpoint", str(folder / "model")]
@@ -221,7 +215,7 @@ def pix2tex(python: str, pictures: stand_in.Drawn, tokens: int) -> dict[str, Any
       Im2latexError: if pix2tex cannot be run there.
     """
     script = pathlib.Path(__file__).with_name("pix2tex_process.py")
-    threads = str(parallel.available_cpus())
+    threads = str(workers.available_cpus())
     with tempfile.TemporaryDirectory() as name:
         for number, record in enumerate(pictures.records):
             path = pathlib.Path(name) / f"{number:04}.png"

@@ -12,7 +12,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from im2latex_jax.datasets import grammar, statistics
+from im2latex_jax.datasets import statistics
+from im2latex_jax.datasets.synthetic import grammar
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.rendering import mathtext
 

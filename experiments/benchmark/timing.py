@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from im2latex_jax import compilation, parallel
+from im2latex_jax.runtime import compilation, workers
 
 MEGABYTE = 2**20
 
@@ -67,6 +67,6 @@ def device() -> dict[str, object]:
         "device": jax.devices()[0].device_kind,
         "num_devices": jax.device_count(),
         "platform": jax.default_backend(),
-        "cpus": parallel.available_cpus(),
+        "cpus": workers.available_cpus(),
         "jax": jax.__version__,
     }

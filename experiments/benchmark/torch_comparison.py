@@ -11,7 +11,8 @@ from ml_collections import ConfigDict
 
 from experiments.benchmark import timing, torch_model
 from experiments.benchmark import train as benchmark
-from im2latex_jax import compilation, parallel, train
+from im2latex_jax.runtime import compilation, workers
+from im2latex_jax.training import run
 
 BLOCK = 5  # steps of one before it is the other's turn
 
@@ -25,8 +26,8 @@ def compare(config: ConfigDict, splits, steps: int) -> dict[str, Any]:
     config = ConfigDict(config.to_dict())
     config.model.dtype, config.model.dropout = "float32", 0.0
     config.counting_weight = config.optimizer.ema_decay = 0.0
-    experiment = train.set_up(config, splits)
-    torch.set_num_threads(parallel.available_cpus())
+    experiment = run.set_up(config, splits)
+    torch.set_num_threads(workers.available_cpus())
     batches = list(itertools.islice(benchmark.batches(experiment), steps))
     state = experiment.initial_state()
     network = torch_model.Im2Latex(experiment.model, jax.device_get(state.params))

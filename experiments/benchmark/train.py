@@ -30,9 +30,13 @@ from ml_collections import ConfigDict
 
 from experiments import settings
 from experiments.benchmark import operations, stand_in, timing
-from im2latex_jax import compilation, input_pipeline, optimizer, train, train_state
+from im2latex_jax import input_pipeline
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.model import recurrence
+from im2latex_jax.runtime import compilation
+from im2latex_jax.training import optimizer
+from im2latex_jax.training import run as train
+from im2latex_jax.training import state as train_state
 
 PARTS = ("encoder", "decoder_scan", "decoder_rest", "loss", "optimizer")
 

@@ -13,7 +13,7 @@ def get_config() -> ConfigDict:
     # or "packaged" for the one that comes with the package. "": random parameters.
     config.init_from = ""
 
-    # All devices share the work; see im2latex_jax.devices and im2latex_jax.processes.
+    # All devices share the work; see sharding and multihost in im2latex_jax.runtime.
     config.fsdp = 1  # devices that large parameters are split over; 1: each has them all
     config.distributed = ConfigDict()
     config.distributed.enabled = False  # several processes train as one
@@ -50,7 +50,7 @@ def get_config() -> ConfigDict:
     # Most steps (tokens and <eos>) of a caption in each of the first epochs: short formulas first,
     # which a network needs to learn the symbols and where to look.
     config.curriculum_lengths = (3, 3, 3, 6, 9, 13)
-    config.augmentation = ConfigDict()  # of training pictures; see im2latex_jax.augmentation
+    config.augmentation = ConfigDict()  # of training pictures; see input_pipeline.augmentation
     config.augmentation.probability = 0.0  # that a picture is changed at all
     config.augmentation.rate = 0.35  # that an effect takes part in a changed picture
     config.num_threads = 1  # that load batches ahead

@@ -1,7 +1,7 @@
 """The released model: arXiv and im2latex-100k formulas, drawn by TeX, a third in other looks.
 
-`python -m experiments.release_formulas --data FOLDER --out formulas` writes the lists. Sized for
-two CPU cores and some hours; on a GPU take `im2latex_100k.py`'s model and batch size.
+`python -m experiments.tools.release_formulas --data FOLDER --out formulas` writes the lists.
+Sized for two CPU cores and some hours; on a GPU take `im2latex_100k.py`'s model and batch size.
 """
 
 from ml_collections import ConfigDict

@@ -1,7 +1,7 @@
 """Trials of the released model's architecture and settings: its short formulas, a few minutes each.
 
-`python -m experiments.trials --out DIR --config experiments/configs/trial.py`. What pays on long
-formulas only (memory, a schedule for hours) does not show here.
+`python -m experiments.tools.trials --out DIR --config experiments/configs/trial.py`. What pays on
+long formulas only (memory, a schedule for hours) does not show here.
 """
 
 from ml_collections import ConfigDict

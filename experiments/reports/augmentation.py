@@ -1,6 +1,6 @@
 """Draws what augmentation does to a formula, and measures how fast it is.
 
-    python -m experiments.augmentation_report --out DIR
+    python -m experiments.reports.augmentation --out DIR
 
 writes `DIR/augmentation.png` (sixteen variants of a formula; the first is the original) and prints
 pictures a second on one core, without and with augmentation.
@@ -16,7 +16,7 @@ import numpy as np
 from absl import app, flags
 
 from im2latex_jax import images
-from im2latex_jax.augmentation import OFF, Settings, augment, max_size
+from im2latex_jax.input_pipeline.augmentation import OFF, Settings, augment, max_size
 from im2latex_jax.rendering import mathtext
 
 _OUT = flags.DEFINE_string("out", None, "folder for augmentation.png", required=True)

@@ -1,6 +1,6 @@
 """Does the answer stay the same when only the look of the picture changes?
 
-    python -m experiments.invariance_report FORMULAS [--checkpoint MODEL] [--engine latex|mathtext]
+    python -m experiments.reports.invariance FORMULAS [--checkpoint MODEL] [--engine latex|mathtext]
 
 Draws the formulas of a file (text or table, may be packed) at several resolutions, dark on light
 and light on dark, cropped tightly and with wide margins, and reads them. Of the formulas that are
@@ -14,8 +14,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from experiments import command_line
-from im2latex_jax import evaluation_sets, images
+from im2latex_jax import images
 from im2latex_jax.errors import Im2latexError
+from im2latex_jax.evaluation import cases as evaluation_sets
 from im2latex_jax.recognizer import Recognizer
 
 PLAIN_DPI = 100
@@ -24,7 +25,7 @@ LOOKS = ("tight", "wide", "dark", "dark, wide")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = command_line.parser("invariance_report", __doc__)
+    parser = command_line.parser("reports.invariance", __doc__)
     parser.add_argument("formulas", help="file of formulas")
     parser.add_argument("--checkpoint", help="a run, its model, or by default the released model")
     parser.add_argument("--engine", choices=("latex", "mathtext"), default="latex")

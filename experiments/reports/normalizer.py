@@ -1,6 +1,6 @@
 r"""Measures the normalizer: idempotent, faithful to the data set, fast, true to the pictures.
 
-    python -m experiments.normalizer_report --data FOLDER
+    python -m experiments.reports.normalizer --data FOLDER
 
 FOLDER holds `im2latex-100k/val.formulas.norm.txt` (normalized formulas, one a line),
 `normalizer_reference.tsv.xz` (`raw<TAB>normalized by the data set's script` a line) and
@@ -20,8 +20,8 @@ from absl import app, flags
 
 from im2latex_jax.latex.lexer import detokenize
 from im2latex_jax.latex.normalizer import normalize_lines
-from im2latex_jax.rendering.sandbox import MissingProgramError
-from im2latex_jax.rendering.tex import render_formulas
+from im2latex_jax.rendering.tex.render import render_formulas
+from im2latex_jax.rendering.tex.sandbox import MissingProgramError
 
 _DATA = flags.DEFINE_string("data", None, "folder of the data", required=True)
 _NUM_PICTURES = flags.DEFINE_integer("num_pictures", 2000, "arXiv formulas to draw and compare")

@@ -1,4 +1,4 @@
-"""python -m experiments.recurrence_report
+"""python -m experiments.reports.recurrence
 
 Times the scanned decoder, forward and backward, with automatic differentiation and with the
 derivative of its own (`im2latex_jax.model.recurrence`), and says how far their gradients differ.
@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 from absl import app, flags
 
-from im2latex_jax import compilation
 from im2latex_jax.model import attention, recurrence
+from im2latex_jax.runtime import compilation
 
 _SHAPE = flags.DEFINE_list(
     "shape", "64,34,96,256,128,128", "Batch, steps, positions, state, attention units, memory."

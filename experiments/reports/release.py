@@ -1,6 +1,6 @@
 """Measures a model on everything that its release promises: one JSON file and one HTML page.
 
-    python -m experiments.release_report --data FOLDER --out DIR [--checkpoint PATH]
+    python -m experiments.reports.release --data FOLDER --out DIR [--checkpoint PATH]
         [--katex FOLDER] [--mathjax FOLDER]
 
 FOLDER holds `im2latex-100k/val.formulas.norm.txt` (the official validation lines of im2latex-100k,
@@ -28,10 +28,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from absl import logging
 
-from experiments import browser_pictures, command_line
+from experiments import command_line
+from experiments.tools import browser_pictures
 from im2latex_jax.datasets.im2latex_100k import release
 from im2latex_jax.errors import Im2latexError
-from im2latex_jax.evaluation_sets import (
+from im2latex_jax.evaluation.cases import (
     Case,
     EvaluationSet,
     EvaluationSetError,
@@ -40,12 +41,13 @@ from im2latex_jax.evaluation_sets import (
     from_pictures,
     normal_tokens,
 )
-from im2latex_jax.rendering import mathtext, sandbox
+from im2latex_jax.rendering import mathtext
 from im2latex_jax.rendering.styles import FAMILIES, RenderStyle
-from im2latex_jax.rendering.tex import render_formulas
+from im2latex_jax.rendering.tex import sandbox
+from im2latex_jax.rendering.tex.render import render_formulas
 
 if TYPE_CHECKING:
-    from im2latex_jax.scoring import Scored, Scores
+    from im2latex_jax.evaluation.scoring import Scored, Scores
 
 TEXTBOOK = pathlib.Path(__file__).with_name("textbook_formulas.tsv")
 # Ten typefaces beside plain Computer Modern, and five resolutions in dpi.
@@ -181,8 +183,8 @@ def measure(plans: Iterable[Plan], recognizer, out: pathlib.Path, subtitle: str)
     Raises:
       Im2latexError: there is no set to measure on, or the report cannot be written.
     """
-    from im2latex_jax import scoring
-    from im2latex_jax.report import page
+    from im2latex_jax.evaluation import scoring
+    from im2latex_jax.evaluation.report import page
 
     sections, skipped = [], {}
     for plan in plans:
@@ -241,7 +243,7 @@ def draw_failures(scores: "Scores", path: pathlib.Path) -> None:
     """Wrong answers, evenly from the nearest miss to the farthest; no file where all are right."""
     from rapidfuzz.distance import Levenshtein
 
-    from im2latex_jax import plots
+    from im2latex_jax.training import plots
 
     def distance(example: "Scored") -> float:
         pair = (example.canonical_prediction, example.canonical_truth)
@@ -280,7 +282,7 @@ def line(name: str, figures: dict) -> str:
 
 
 def arguments() -> argparse.Namespace:
-    parser = command_line.parser("release_report", __doc__)
+    parser = command_line.parser("reports.release", __doc__)
     add = parser.add_argument
     add("--data", type=pathlib.Path, required=True, help="folder of the data")
     add("--out", type=pathlib.Path, required=True, help="folder of the report")
@@ -297,8 +299,8 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     parsed = arguments()
     logging.set_verbosity(logging.ERROR)  # JAX tells of devices that are not there
-    from im2latex_jax import compilation
     from im2latex_jax.recognizer import Recognizer
+    from im2latex_jax.runtime import compilation
 
     compilation.enable_cache()
     packages = {"katex": parsed.katex, "mathjax": parsed.mathjax}

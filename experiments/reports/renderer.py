@@ -1,6 +1,6 @@
 """Measures the TeX renderer: speed, what it rejects, likeness to the original im2latex-100k pages.
 
-    python -m experiments.renderer_report --data FOLDER
+    python -m experiments.reports.renderer --data FOLDER
 
 FOLDER holds `arxiv_formulas.tsv.xz` (lines `paper<TAB>display or inline<TAB>formula`) and
 `im2latex-100k-sample/` (the release's layout). Each part is left out where its data is missing.
@@ -21,8 +21,8 @@ import numpy as np
 from absl import app, flags
 from PIL import Image
 
-from im2latex_jax import parallel
-from im2latex_jax.rendering.tex import render_formulas
+from im2latex_jax.rendering.tex.render import render_formulas
+from im2latex_jax.runtime import workers
 
 _DATA = flags.DEFINE_string("data", None, "folder of the data", required=True)
 _NUM_FORMULAS = flags.DEFINE_integer("num_formulas", 20_000, "display formulas to draw")
@@ -56,7 +56,7 @@ def report_speed(path: pathlib.Path, num_formulas: int, seed: int, jobs: int | N
     ]
     seconds = time.perf_counter() - start
     processor = processor_seconds() - processor_before
-    jobs = jobs or parallel.available_cpus()
+    jobs = jobs or workers.available_cpus()
     print(
         f"{len(formulas)} formulas in {seconds:.1f} s with {jobs} jobs: "
         f"{len(formulas) / seconds:.0f} a second; "

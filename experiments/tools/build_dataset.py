@@ -1,4 +1,4 @@
-"""python -m experiments.build_dataset [--config FILE] [--config.KEY=VALUE ...]
+"""python -m experiments.tools.build_dataset [--config FILE] [--config.KEY=VALUE ...]
 
 Builds the data set of a configuration (by default `configs/corpus.py`) without training on it, and
 prints its folder, the records of each split, and what it took. A run with the same configuration
@@ -12,15 +12,16 @@ from experiments import command_line
 
 
 def main() -> int:
-    parser = command_line.parser("build_dataset", __doc__)
+    parser = command_line.parser("tools.build_dataset", __doc__)
     parser.add_argument("--num_workers", type=int, help="processes that draw; default: one a core")
     arguments, rest = parser.parse_known_args()
 
     from absl import logging
 
     from experiments import settings
-    from im2latex_jax import datasets, folders
+    from im2latex_jax import datasets
     from im2latex_jax.errors import Im2latexError
+    from im2latex_jax.runtime import folders
 
     logging.set_verbosity(logging.WARNING)
     start = time.perf_counter()

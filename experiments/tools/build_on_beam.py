@@ -1,4 +1,4 @@
-"""python -m experiments.build_on_beam --data_dir DIR [--config.KEY=VALUE ...] [-- BEAM OPTIONS]
+"""python -m experiments.tools.build_on_beam --data_dir DIR [--config.KEY=VALUE] [-- BEAM OPTIONS]
 
 Builds the data set of a configuration (`configs/corpus.py`) on Apache Beam, for example with
 `-- --runner=FlinkRunner --flink_master=HOST:8081`; without options on this machine. A run with the
@@ -15,7 +15,7 @@ from experiments import command_line
 
 
 def main() -> None:
-    parser = command_line.parser("build_on_beam", __doc__)
+    parser = command_line.parser("tools.build_on_beam", __doc__)
     parser.add_argument("--data_dir", required=True, help="folder that all workers see")
     mine = list(itertools.takewhile(lambda argument: argument != "--", sys.argv[1:]))
     parsed, rest = parser.parse_known_args(mine)

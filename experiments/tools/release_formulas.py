@@ -1,4 +1,4 @@
-"""python -m experiments.release_formulas --data FOLDER --out DIR
+"""python -m experiments.tools.release_formulas --data FOLDER --out DIR
 
 Gathers the formulas that the released model is trained on, for `configs/released.py`:
 
@@ -18,7 +18,7 @@ HELD_OUT = 1_000  # validation formulas that are never trained on
 
 
 def main() -> None:
-    parser = command_line.parser("release_formulas", __doc__)
+    parser = command_line.parser("tools.release_formulas", __doc__)
     parser.add_argument("--data", type=pathlib.Path, required=True, help="folder of the data")
     parser.add_argument("--out", type=pathlib.Path, required=True, help="folder for the lists")
     parser.add_argument(

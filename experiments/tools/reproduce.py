@@ -1,9 +1,9 @@
-"""python -m experiments.reproduce RUN [--workdir DIR]
+"""python -m experiments.tools.reproduce RUN [--workdir DIR]
 
 Trains again from the configuration that is saved in the folder RUN, and says whether the bytes
 agree: the loss of every step, the parameters wherever they were logged, the weights of the model.
 Stops at the first step that differs. Exit status 0 where they agree, 2 where they do not, 1 where
-they could not be compared. What it does is in `im2latex_jax.reproduction`.
+they could not be compared. What it does is in `im2latex_jax.training.reproduction`.
 """
 
 import pathlib
@@ -14,15 +14,16 @@ from experiments import command_line
 
 
 def main() -> int:
-    parser = command_line.parser("reproduce", __doc__)
+    parser = command_line.parser("tools.reproduce", __doc__)
     parser.add_argument("run", type=pathlib.Path, metavar="RUN", help="folder of the run")
     parser.add_argument(
         "--workdir", type=pathlib.Path, help="where to train; kept. By default a temporary folder"
     )
     arguments = parser.parse_args()
 
-    from im2latex_jax import compilation, programs, reproduction
     from im2latex_jax.errors import Im2latexError
+    from im2latex_jax.runtime import compilation, programs
+    from im2latex_jax.training import reproduction
 
     compilation.enable_cache()
     try:

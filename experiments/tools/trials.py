@@ -1,6 +1,6 @@
 """Short trainings that differ from a configuration in one thing each, and a table of the outcome.
 
-    python -m experiments.trials --out DIR [--only NAME ...] [--config FILE]
+    python -m experiments.tools.trials --out DIR [--only NAME ...] [--config FILE]
         [--config.KEY=VALUE ...]
 
 The configuration is that of the released weights (`configs/released.py`) unless another is named;
@@ -72,7 +72,8 @@ def run(config: ConfigDict, names: list[str], out: pathlib.Path) -> dict[str, di
       Im2latexError: as `train.run`.
       Interrupted: as `train.run`.
     """
-    from im2latex_jax import train, whole_files
+    from im2latex_jax.runtime import files
+    from im2latex_jax.training import run as train
 
     results: dict[str, dict[str, float]] = {}
     for name in names:
@@ -83,12 +84,12 @@ def run(config: ConfigDict, names: list[str], out: pathlib.Path) -> dict[str, di
         else:
             print(f"== {name}", flush=True)
             results[name] = train.run(changed(config, TRIALS[name]), workdir)
-        whole_files.write_text(out / "trials.md", table(results))
+        files.write_text(out / "trials.md", table(results))
     return results
 
 
 def main() -> None:
-    parser = command_line.parser("trials", __doc__)
+    parser = command_line.parser("tools.trials", __doc__)
     parser.add_argument("--out", type=pathlib.Path, required=True, help="folder of the trials")
     parser.add_argument(
         "--only", nargs="+", choices=list(TRIALS), metavar="NAME", help=f"of: {', '.join(TRIALS)}"
@@ -96,8 +97,8 @@ def main() -> None:
     parsed, rest = parser.parse_known_args()
     logging.set_verbosity(logging.FATAL)
     from experiments import settings
-    from im2latex_jax import compilation
     from im2latex_jax.errors import Im2latexError
+    from im2latex_jax.runtime import compilation
 
     compilation.enable_cache()
     try:

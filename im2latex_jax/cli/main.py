@@ -21,7 +21,7 @@ from im2latex_jax import __version__
 from im2latex_jax.errors import Im2latexError
 
 if TYPE_CHECKING:
-    from im2latex_jax.evaluation_sets import EvaluationSet
+    from im2latex_jax.evaluation.cases import EvaluationSet
     from im2latex_jax.recognizer import Recognition, Recognizer
 
 PICTURE_SUFFIXES = (
@@ -110,8 +110,8 @@ def _add_recognizer_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _recognizer(parsed: argparse.Namespace) -> "Recognizer":
-    from im2latex_jax import compilation
     from im2latex_jax.recognizer import Recognizer
+    from im2latex_jax.runtime import compilation
 
     compilation.enable_cache()
     return Recognizer.load(
@@ -191,7 +191,7 @@ def _predict(parsed: argparse.Namespace) -> int:
         if parsed.render or parsed.attention is not None:
             answers.append(answer)
     if parsed.attention is not None and not failed:
-        from im2latex_jax import illustrations
+        from im2latex_jax.evaluation import illustrations
 
         stride = recognizer.model.network.encoder.stride
         illustrations.save_attention(parsed.attention, answers[0], stride)
@@ -253,7 +253,7 @@ def _clipboard() -> Any:
 
 def _draw_answers(inputs: Sequence[_Input], answers: Sequence["Recognition"]) -> int:
     """Draws each answer beside its picture; returns how many could not be drawn."""
-    from im2latex_jax import illustrations
+    from im2latex_jax.evaluation import illustrations
 
     pairs = [(i.name, a.latex) for i, a in zip(inputs, answers, strict=True) if a.latex]
     failed = 0
@@ -321,7 +321,7 @@ def _add_solve(commands) -> None:
 
 
 def _solve(parsed: argparse.Namespace) -> int:
-    from im2latex_jax.solving import report, require_sympy, solve
+    from im2latex_jax.solving import require_sympy, solve
 
     if not parsed.images and not parsed.latex:
         parsed.usage_error("give a picture, a folder, a pattern, - or --latex FORMULA")
@@ -409,7 +409,7 @@ def _add_evaluate(commands) -> None:
 def _evaluate(parsed: argparse.Namespace) -> int:
     if sum(x is not None for x in (parsed.pairs, parsed.dataset, parsed.formulas)) != 1:
         parsed.usage_error("give one of PAIRS.tsv, --dataset FOLDER and --formulas FILE")
-    from im2latex_jax import scoring
+    from im2latex_jax.evaluation import scoring
 
     found = _evaluation_set(parsed)
     recognizer = _recognizer(parsed)
@@ -421,7 +421,7 @@ def _evaluate(parsed: argparse.Namespace) -> int:
     extra = {"loss": None if math.isnan(loss) else loss, "num_left_out": len(found.left_out)}
     figures = {**scores.figures, **extra}
     if parsed.report is not None:
-        from im2latex_jax.report import page
+        from im2latex_jax.evaluation.report import page
 
         name = parsed.pairs or parsed.formulas or f"{parsed.dataset}, {parsed.split}"
         section = page.Section(pathlib.Path(name).name, scores)
@@ -433,7 +433,7 @@ def _evaluate(parsed: argparse.Namespace) -> int:
 
 
 def _evaluation_set(parsed: argparse.Namespace) -> "EvaluationSet":
-    from im2latex_jax import evaluation_sets
+    from im2latex_jax.evaluation import cases as evaluation_sets
 
     if parsed.dataset is not None:
         return evaluation_sets.from_split(parsed.dataset, parsed.split, parsed.limit)
@@ -451,7 +451,7 @@ def _evaluation_set(parsed: argparse.Namespace) -> "EvaluationSet":
 
 def _can_draw(unwanted: bool) -> bool:
     """Whether formulas are to be drawn for the picture metrics, and can be."""
-    from im2latex_jax.rendering import sandbox
+    from im2latex_jax.rendering.tex import sandbox
 
     if unwanted:
         return False
@@ -497,7 +497,9 @@ def _add_calibrate(commands) -> None:
 
 
 def _calibrate(parsed: argparse.Namespace) -> int:
-    from im2latex_jax import calibration, evaluation_sets, model_files
+    from im2latex_jax.evaluation import calibration
+    from im2latex_jax.evaluation import cases as evaluation_sets
+    from im2latex_jax.model import saved_model
 
     cases = evaluation_sets.from_pairs(parsed.pairs)
     answers = _answers(_recognizer(parsed), cases)
@@ -508,8 +510,8 @@ def _calibrate(parsed: argparse.Namespace) -> int:
         [answer.log_prob for answer, _ in read],
         [evaluation_sets.normal_tokens(answer.latex) == case.truth for answer, case in read],
     )
-    path = model_files.packaged() if parsed.checkpoint is None else parsed.checkpoint
-    model_files.save_temperature(path, fit.temperature)
+    path = saved_model.packaged() if parsed.checkpoint is None else parsed.checkpoint
+    saved_model.save_temperature(path, fit.temperature)
     _print_figures(dataclasses.asdict(fit), parsed.json)
     return 1 if len(read) < len(answers) else 0
 
@@ -530,7 +532,7 @@ def _add_export(commands) -> None:
         "export",
         help="write a model as one file that runs without this package",
         description="Writes a model as one file that reads prepared pictures on a CPU or a CUDA "
-        "device with JAX and NumPy alone: see im2latex_jax/exporting.py.",
+        "device with JAX and NumPy alone: see im2latex_jax/export.py.",
     )
     parser.add_argument("--out", required=True, metavar="FILE.zip", help="the file to write")
     parser.add_argument(
@@ -542,10 +544,11 @@ def _add_export(commands) -> None:
 
 
 def _export(parsed: argparse.Namespace) -> int:
-    from im2latex_jax import exporting, model_files
+    from im2latex_jax import export
+    from im2latex_jax.model import saved_model
 
-    folder = model_files.packaged() if parsed.checkpoint is None else parsed.checkpoint
-    height, width = exporting.export(folder, parsed.out)[-1]
+    folder = saved_model.packaged() if parsed.checkpoint is None else parsed.checkpoint
+    height, width = export.export(folder, parsed.out)[-1]
     size = os.path.getsize(parsed.out) / 1e6
     _say(f"{parsed.out}: {size:.1f} MB, reads pictures of up to {width} x {height} pixels")
     return 0
@@ -603,7 +606,7 @@ def _add_render(commands) -> None:
 
 
 def _render(parsed: argparse.Namespace) -> int:
-    from im2latex_jax.rendering.folder import render_to_folder
+    from im2latex_jax.rendering.to_folder import render_to_folder
 
     summary = render_to_folder(
         parsed.formulas, parsed.out, engine=parsed.engine, dpi=parsed.dpi, jobs=parsed.jobs
@@ -647,16 +650,16 @@ def _add_dataset(commands) -> None:
 
 
 def _dataset_stats(parsed: argparse.Namespace) -> int:
-    from im2latex_jax.datasets import report
+    from im2latex_jax.datasets import statistics
 
-    print(report.stats(parsed.folder), end="")
+    print(statistics.stats(parsed.folder), end="")
     return 0
 
 
 def _dataset_show(parsed: argparse.Namespace) -> int:
-    from im2latex_jax.datasets import report
+    from im2latex_jax.datasets import statistics
 
-    shown = report.show(parsed.folder, parsed.out, parsed.count, parsed.split)
+    shown = statistics.show(parsed.folder, parsed.out, parsed.count, parsed.split)
     _say(f"{shown} examples of {parsed.split} drawn to {parsed.out}")
     return 0
 

@@ -14,8 +14,8 @@ import shutil
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from im2latex_jax import disk_errors, locks
 from im2latex_jax.errors import Im2latexError
+from im2latex_jax.runtime import disk_errors, locks
 
 if TYPE_CHECKING:
     from im2latex_jax.datasets.records import Split

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 import tqdm
 
-from im2latex_jax import images, parallel
+from im2latex_jax import images
 from im2latex_jax.latex.normalizer import NormalizeError, normalize
 from im2latex_jax.rendering import mathtext
+from im2latex_jax.runtime import workers
 
 _CHUNK = 32  # pictures that a worker reads at a time
 
@@ -54,7 +55,7 @@ def read(
     """For each entry its record, or the reason (`kind: details`) why it is left out."""
     read_chunk = functools.partial(_read_chunk, limits, read_picture)
     chunks = (entries[start : start + _CHUNK] for start in range(0, len(entries), _CHUNK))
-    results = parallel.ordered_map(read_chunk, chunks, num_workers, images.use_one_thread)
+    results = workers.ordered_map(read_chunk, chunks, num_workers, images.use_one_thread)
     return iter(
         tqdm.tqdm(
             itertools.chain.from_iterable(results),

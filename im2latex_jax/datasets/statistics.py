@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tqdm
 
-from im2latex_jax import parallel, whole_files
 from im2latex_jax.errors import CorruptRecordError
 from im2latex_jax.latex.canonical import canonicalize
 from im2latex_jax.latex.normalizer import NormalizeError
+from im2latex_jax.runtime import files, workers
 
 if TYPE_CHECKING:
     from im2latex_jax.datasets.records import Split
@@ -156,9 +156,9 @@ def _measure_split(
     if count < _MANY:
         num_workers = 0
     elif num_workers is None:
-        num_workers = parallel.available_cpus()
+        num_workers = workers.available_cpus()
     ranges = ((start, min(start + _CHUNK, count)) for start in range(0, count, _CHUNK))
-    results = parallel.ordered_map(functools.partial(_measure_range, split), ranges, num_workers)
+    results = workers.ordered_map(functools.partial(_measure_range, split), ranges, num_workers)
     chunks = list(_progress(results, split.name, count))
     return _join(chunks), [pair for chunk in chunks for pair in chunk.corrupt]
 
@@ -201,9 +201,9 @@ def _write(folder: pathlib.Path, name: str, statistics: Statistics) -> None:
         "token_counts": dict(statistics.token_counts),
     }
     text = np.frombuffer(json.dumps(description).encode(), np.uint8)
-    with whole_files.replacing(digests_path) as part, part.open("wb") as file:
+    with files.replacing(digests_path) as part, part.open("wb") as file:
         np.save(file, statistics.digests)
-    with whole_files.replacing(path) as part, part.open("wb") as file:
+    with files.replacing(path) as part, part.open("wb") as file:
         np.savez(file, description=text, **{x: getattr(statistics, x) for x in _SIZES})
 
 

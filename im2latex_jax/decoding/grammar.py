@@ -22,9 +22,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from im2latex_jax.latex import normalizer
+from im2latex_jax.latex import commands, normalizer
 from im2latex_jax.latex.vocabulary import EOS, SPECIAL_TOKENS, Vocabulary
-from im2latex_jax.rendering import commands
 
 
 def _words(text: str) -> frozenset[str]:

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from im2latex_jax.decoding.grammar import State, Syntax
 from im2latex_jax.latex.vocabulary import BOS, EOS, PAD, UNK
 from im2latex_jax.model.im2latex import Im2Latex
-from im2latex_jax.syntax import State, Syntax
 
 # A row is cut when LOOP + period tokens in a row repeat those `period` before, for any period up to
 # LONGEST_PERIOD. Of im2latex-100k's 8,475 validation formulas 4 do.

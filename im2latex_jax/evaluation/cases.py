@@ -9,7 +9,8 @@ import os
 import pathlib
 from collections.abc import Iterable, Sequence
 
-from im2latex_jax import images, pairs
+from im2latex_jax import images
+from im2latex_jax.datasets.pairs import pair_files
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex import lexer
 from im2latex_jax.latex.normalizer import NormalizeError, normalize
@@ -61,10 +62,10 @@ def from_pairs(path: str | os.PathLike, limit: int | None = None) -> EvaluationS
       Im2latexError: the file cannot be read, a line is not of its form, or a formula does not
         consist of tokens.
     """
-    return EvaluationSet([_case(path, pair) for pair in pairs.read(path)][:limit])
+    return EvaluationSet([_case(path, pair) for pair in pair_files.read(path)][:limit])
 
 
-def _case(path: str | os.PathLike, pair: pairs.Pair) -> Case:
+def _case(path: str | os.PathLike, pair: pair_files.Pair) -> Case:
     try:
         return Case(pair.name, pair.image, normal_tokens(pair.formula))
     except lexer.LexError as error:
@@ -77,9 +78,9 @@ def from_split(folder: str | os.PathLike, name: str, limit: int | None = None) -
     Raises:
       Im2latexError: there is no such data set or split.
     """
-    from im2latex_jax.datasets import report
+    from im2latex_jax.datasets import statistics
 
-    split = report.open_split(folder, name)
+    split = statistics.open_split(folder, name)
     numbers = range(len(split) if limit is None else min(limit, len(split)))
     records = (split[number] for number in numbers)
     return EvaluationSet([Case(r["id"], r["image"], normal_tokens(r["formula"])) for r in records])
@@ -133,9 +134,9 @@ def draw(
     Raises:
       Im2latexError: an unknown engine, or TeX is missing.
     """
-    from im2latex_jax.rendering.folder import render_lines
-    from im2latex_jax.rendering.formula_lines import FormulaLine
+    from im2latex_jax.latex.files import FormulaLine
     from im2latex_jax.rendering.styles import RenderStyle
+    from im2latex_jax.rendering.to_folder import render_lines
 
     style = RenderStyle() if dpi is None else RenderStyle(dpi=dpi)
     lines = [FormulaLine(formula) for formula in formulas]

@@ -11,8 +11,8 @@ from PIL import Image, ImageDraw, ImageFont
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.recognizer import Recognition
 from im2latex_jax.rendering import mathtext
-from im2latex_jax.rendering.sandbox import MissingProgramError
-from im2latex_jax.rendering.tex import render_formulas
+from im2latex_jax.rendering.tex.render import render_formulas
+from im2latex_jax.rendering.tex.sandbox import MissingProgramError
 
 # Formats that hold an animation.
 SUFFIXES = (".gif", ".webp", ".png")

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from im2latex_jax.rendering.styles import RenderStyle
-from im2latex_jax.rendering.tex import Rendered, render_formulas
+from im2latex_jax.rendering.tex.render import Rendered, render_formulas
 
 STYLE = RenderStyle(dpi=200)
 _DARK = 128  # grey levels up to this are ink

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from im2latex_jax import bootstrap, calibration, images, metrics, picture_metrics
+from im2latex_jax import images
 from im2latex_jax.errors import Im2latexError
-from im2latex_jax.evaluation_sets import Case, normal_tokens
+from im2latex_jax.evaluation import bootstrap, calibration, image_metrics, text_metrics
+from im2latex_jax.evaluation.cases import Case, normal_tokens
 from im2latex_jax.latex.canonical import canonicalize
 from im2latex_jax.recognizer import Recognition
-from im2latex_jax.rendering.tex import Rendered
+from im2latex_jax.rendering.tex.render import Rendered
 
 # Lengths of the true formula, in tokens, up to which a bin goes.
 LENGTH_BINS = (20, 40, 60, 90, 130)
@@ -45,7 +46,7 @@ class Scored:
     prediction: list[str]
     canonical_prediction: list[str]
     canonical_truth: list[str]
-    picture: picture_metrics.PictureScore | None = None
+    picture: image_metrics.PictureScore | None = None
     drawn: Rendered | None = None
     drawn_truth: Rendered | None = None
 
@@ -125,7 +126,7 @@ def _scored(case: Case, answer: Recognition) -> Scored:
 def _draw(examples: Sequence[Scored], jobs: int | None) -> list[Scored]:
     """The examples with their drawings, and those compared."""
     texts = [(" ".join(e.prediction), " ".join(e.case.truth)) for e in examples]
-    drawn = picture_metrics.draw([text for pair in texts for text in pair if text], jobs)
+    drawn = image_metrics.draw([text for pair in texts for text in pair if text], jobs)
     nothing = Rendered(-1, None, "there is no formula")
     return [
         _compared(example, drawn.get(prediction, nothing), drawn.get(truth, nothing))
@@ -137,7 +138,7 @@ def _compared(example: Scored, drawn: Rendered, truth: Rendered) -> Scored:
     picture = None
     if truth.png is not None:
         mine = None if drawn.png is None else images.read(drawn.png)
-        picture = picture_metrics.compare(mine, images.read(truth.png))
+        picture = image_metrics.compare(mine, images.read(truth.png))
     return dataclasses.replace(example, picture=picture, drawn=drawn, drawn_truth=truth)
 
 
@@ -157,19 +158,19 @@ class _Part:
 
 
 def _text_figures(sums: np.ndarray, count: int) -> dict[str, float]:
-    return dataclasses.asdict(metrics.from_sums(sums, count))
+    return dataclasses.asdict(text_metrics.from_sums(sums, count))
 
 
 def _picture_figures(sums: np.ndarray, _: int) -> dict[str, float]:
-    return dataclasses.asdict(picture_metrics.from_sums(sums))
+    return dataclasses.asdict(image_metrics.from_sums(sums))
 
 
 def _figures(examples: Sequence[Scored], pictures: bool, seed: int) -> dict[str, Any]:
     truths = [e.case.truth for e in examples]
-    normal = _Part(metrics.rows([e.prediction for e in examples], truths), _text_figures)
+    normal = _Part(text_metrics.rows([e.prediction for e in examples], truths), _text_figures)
     parts = {
         "canonical": _Part(
-            metrics.rows(
+            text_metrics.rows(
                 [e.canonical_prediction for e in examples], [e.canonical_truth for e in examples]
             ),
             _text_figures,
@@ -177,7 +178,7 @@ def _figures(examples: Sequence[Scored], pictures: bool, seed: int) -> dict[str,
     }
     if pictures:
         compiled = [e.drawn is not None and e.drawn.png is not None for e in examples]
-        rows = picture_metrics.rows([e.picture for e in examples], compiled)
+        rows = image_metrics.rows([e.picture for e in examples], compiled)
         parts["pictures"] = _Part(rows, _picture_figures)
     tell = functools.partial(_tell, normal, parts, seed)
     everything = np.ones(len(examples), bool)
@@ -195,7 +196,7 @@ def _figures(examples: Sequence[Scored], pictures: bool, seed: int) -> dict[str,
         ],
         "confusions": [
             dataclasses.asdict(confusion)
-            for confusion in metrics.confusions(
+            for confusion in text_metrics.confusions(
                 [e.canonical_prediction for e in examples],
                 [e.canonical_truth for e in examples],
                 NUM_CONFUSIONS,
@@ -234,7 +235,7 @@ def table(figures: dict[str, Any]) -> str:
     """Figures as text of several lines, for people; shares and distances as in `--json`."""
     intervals, canonical = figures["intervals"], figures["canonical"]
     lines = [f"{'':<26}{'normal form':<30}canonical form"]
-    for name in (field.name for field in dataclasses.fields(metrics.Metrics)):
+    for name in (field.name for field in dataclasses.fields(text_metrics.Metrics)):
         if name != "num_examples":
             mine = _with_interval(name, figures[name], intervals[name])
             folded = _with_interval(name, canonical[name], intervals["canonical"][name])

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from im2latex_jax import parallel
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex.vocabulary import BOS, EOS, PAD
+from im2latex_jax.runtime import workers
 
 if TYPE_CHECKING:
     import jax
@@ -302,7 +302,7 @@ class BatchSource:
 
     def __setstate__(self, state: dict) -> None:  # in a process that loads batches
         self.__dict__.update(state)
-        parallel.end_with_parent()
+        workers.end_with_parent()
 
     def __len__(self) -> int:
         return len(self.plan) - self.start

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from im2latex_jax import augmentation, images, input_pipeline
+from im2latex_jax import images, input_pipeline
 from im2latex_jax.datasets.records import Split
 from im2latex_jax.errors import CorruptRecordError, Im2latexError
+from im2latex_jax.input_pipeline import augmentation
 from im2latex_jax.latex.vocabulary import Vocabulary
 
 

@@ -5,7 +5,7 @@ import os
 import pathlib
 
 from im2latex_jax.errors import Im2latexError
-from im2latex_jax.rendering.formula_check import MAX_CHARACTERS
+from im2latex_jax.latex.safety import MAX_CHARACTERS
 
 
 class FormulaFileError(Im2latexError):

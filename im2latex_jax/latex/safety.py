@@ -15,9 +15,9 @@ import re
 from collections.abc import Sequence
 
 from im2latex_jax.errors import Im2latexError
+from im2latex_jax.latex import commands
+from im2latex_jax.latex.commands import COMMANDS, ENVIRONMENTS
 from im2latex_jax.latex.lexer import DELIMITERS, LexError, tokenize
-from im2latex_jax.rendering import commands
-from im2latex_jax.rendering.commands import COMMANDS, ENVIRONMENTS
 
 MAX_CHARACTERS = 20_000
 MAX_DEPTH = 60

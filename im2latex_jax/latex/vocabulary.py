@@ -7,8 +7,8 @@ import os
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 
-from im2latex_jax import whole_files
 from im2latex_jax.errors import Im2latexError
+from im2latex_jax.runtime import files
 
 PAD = 0
 BOS = 1
@@ -103,7 +103,7 @@ class Vocabulary:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the tokens as a JSON list, a token a line: the whole file or none of it."""
         text = json.dumps(list(self.tokens), ensure_ascii=False, indent=0)
-        whole_files.write_text(path, text + "\n")
+        files.write_text(path, text + "\n")
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Vocabulary":

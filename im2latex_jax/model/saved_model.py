@@ -12,14 +12,14 @@ import numpy as np
 import numpy.typing as npt
 from ml_collections import ConfigDict
 
-from im2latex_jax import whole_files
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.input_pipeline import Bucket
 from im2latex_jax.latex.vocabulary import Vocabulary
 from im2latex_jax.model import im2latex, weights
+from im2latex_jax.runtime import files
 
 # The folder of the weights that the package brings.
-PACKAGED = pathlib.Path(__file__).parent / "weights"
+PACKAGED = pathlib.Path(__file__).parent.parent / "weights"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,7 +97,7 @@ def save_temperature(path: str | os.PathLike[str], temperature: float) -> None:
 
 
 def _write_description(folder: pathlib.Path, description: dict) -> None:
-    whole_files.write_text(folder / "model.json", json.dumps(description, indent=2) + "\n")
+    files.write_text(folder / "model.json", json.dumps(description, indent=2) + "\n")
 
 
 def _digest(vocabulary: Vocabulary) -> str:

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import safetensors
 import safetensors.numpy
 
-from im2latex_jax import whole_files
 from im2latex_jax.errors import Im2latexError
+from im2latex_jax.runtime import files
 
 
 class WeightsError(Im2latexError):
@@ -21,7 +21,7 @@ def save(path: str | os.PathLike[str], params, dtype: npt.DTypeLike = np.float32
     """Writes a tree of arrays as `dtype`; the file appears whole or not at all."""
     flat = flax.traverse_util.flatten_dict(params, sep="/")
     arrays = {name: np.ascontiguousarray(array, dtype) for name, array in flat.items()}
-    with whole_files.replacing(path) as part:
+    with files.replacing(path) as part:
         # not `save_file`, whose files nobody else may read
         part.write_bytes(safetensors.numpy.save(arrays))
 

@@ -14,13 +14,13 @@ import pathlib
 import re
 from collections.abc import Generator, Iterator, Sequence
 
-from im2latex_jax import parallel, whole_files
 from im2latex_jax.errors import Im2latexError
+from im2latex_jax.latex.files import FormulaLine, read_formulas
 from im2latex_jax.rendering import mathtext
-from im2latex_jax.rendering.formula_lines import FormulaLine, read_formulas
-from im2latex_jax.rendering.rasterizing import is_whole_png
 from im2latex_jax.rendering.styles import RenderStyle
-from im2latex_jax.rendering.tex import Rendered, render_formulas
+from im2latex_jax.rendering.tex.dvipng import is_whole_png
+from im2latex_jax.rendering.tex.render import Rendered, render_formulas
+from im2latex_jax.runtime import files, workers
 
 ENGINES = ("latex", "mathtext")
 INDEX, REJECTED, SETTINGS = "index.tsv", "rejected.tsv", "render.json"
@@ -155,7 +155,7 @@ def _claim(
             f"{out} holds {INDEX} or {REJECTED}, but no {SETTINGS}: choose another folder"
         )
     else:
-        whole_files.write_text(path, json.dumps(settings, indent=2) + "\n")
+        files.write_text(path, json.dumps(settings, indent=2) + "\n")
 
 
 def _whole_lines(path: pathlib.Path) -> list[str]:
@@ -173,7 +173,7 @@ def _finished(out: pathlib.Path) -> tuple[set[int], set[int]]:
         text = "".join(f"{line}\n" for line in kept)
         path = out / name
         if path.exists() and path.read_text("utf-8", errors="replace") != text:
-            whole_files.write_text(path, text)
+            files.write_text(path, text)
     return {_number(line) for line in kept_index}, {_number(line) for line in kept_rejected}
 
 
@@ -198,7 +198,7 @@ def _sort_tables(out: pathlib.Path) -> None:
     for name in (INDEX, REJECTED):
         lines = _whole_lines(out / name)
         if lines != (ordered := sorted(lines, key=_number)):
-            whole_files.write_text(out / name, "".join(f"{line}\n" for line in ordered))
+            files.write_text(out / name, "".join(f"{line}\n" for line in ordered))
 
 
 def render_lines(
@@ -239,7 +239,7 @@ def _render_mathtext(
         return
     # Mathtext keeps its state in the process, so it needs processes.
     chunks = (tasks[start : start + _CHUNK] for start in range(0, len(tasks), _CHUNK))
-    drawn = parallel.ordered_map(_draw_chunk, chunks, jobs or parallel.available_cpus())
+    drawn = workers.ordered_map(_draw_chunk, chunks, jobs or workers.available_cpus())
     with (
         contextlib.closing(drawn),
         tqdm(total=len(formulas), unit="formula", disable=None if progress else True) as bar,
@@ -248,7 +248,7 @@ def _render_mathtext(
             for index, (png, reason) in enumerate(itertools.chain.from_iterable(drawn)):
                 bar.update()
                 yield Rendered(index, png, reason)
-        except parallel.WorkerKilledError:
+        except workers.WorkerKilledError:
             raise RenderFolderError(
                 "a drawing process was killed (out of memory?): start again to go on, with fewer "
                 "jobs"

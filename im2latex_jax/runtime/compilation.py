@@ -5,8 +5,8 @@ import os
 
 import jax
 
-from im2latex_jax import folders
 from im2latex_jax.errors import Im2latexError
+from im2latex_jax.runtime import folders
 
 # On CPU, matrix products and the convolutions made of them go through XLA's YNN library, which
 # takes a training step from 260 to 160 ms on two cores (batch 32, pictures of 48 x 192 pixels).

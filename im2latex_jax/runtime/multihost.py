@@ -18,7 +18,7 @@ from jax.sharding import PartitionSpec as P
 from ml_collections import ConfigDict
 
 from im2latex_jax.errors import Im2latexError
-from im2latex_jax.threads import in_thread
+from im2latex_jax.runtime.threads import in_thread
 
 _ERROR_BYTES = 1000
 _FOREVER_MS = 7 * 24 * 3600 * 1000

@@ -6,8 +6,8 @@ from typing import Any, NoReturn
 
 import jax
 
-from im2latex_jax.interruption import Signals
-from im2latex_jax.threads import any_left, in_thread
+from im2latex_jax.runtime.preemption import Signals
+from im2latex_jax.runtime.threads import any_left, in_thread
 
 
 class Programs:

@@ -10,9 +10,10 @@ import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
-from im2latex_jax import fingerprints, processes
 from im2latex_jax.errors import Im2latexError
-from im2latex_jax.train_state import TrainState
+from im2latex_jax.runtime import multihost
+from im2latex_jax.training import fingerprints
+from im2latex_jax.training.state import TrainState
 
 
 class CheckpointError(Im2latexError):
@@ -39,7 +40,7 @@ class Checkpoints:
 
     def __init__(self, folder: pathlib.Path, keep: int = 2):
         """Opens or makes `folder`; the newest `keep` and the best checkpoint are kept."""
-        self._remarks = processes.by_first(lambda: _set_aside_unlistable(folder)) or []
+        self._remarks = multihost.by_first(lambda: _set_aside_unlistable(folder)) or []
         policy = checkpoint_managers.AnyPreservationPolicy(
             [
                 checkpoint_managers.LatestN(keep),
@@ -119,9 +120,9 @@ class Checkpoints:
             several processes all raise it.
         """
         try:
-            state, progress, saved = processes.together(lambda: self._read(like, step))
+            state, progress, saved = multihost.together(lambda: self._read(like, step))
             read = fingerprints.of_tree(state)
-            processes.together(lambda: self._compare(step, saved, read))
+            multihost.together(lambda: self._compare(step, saved, read))
         except CheckpointError:
             raise
         except Im2latexError as error:  # another process's
@@ -182,7 +183,7 @@ class Checkpoints:
     def set_aside(self, step: int) -> None:
         """Takes a damaged checkpoint out of the way, without deleting it."""
         checkpoint = pathlib.Path(self._manager.directory, str(step))
-        processes.by_first(lambda: _set_aside(checkpoint))
+        multihost.by_first(lambda: _set_aside(checkpoint))
         self._manager.reload()
 
     def wait(self) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from im2latex_jax import devices
+from im2latex_jax.runtime import sharding
 
 
 def of_tree(tree: Any) -> str:
@@ -16,7 +16,7 @@ def of_tree(tree: Any) -> str:
     processes all must call it.
     """
     digest = hashlib.sha256()
-    for path, leaf in jax.tree_util.tree_leaves_with_path(devices.fetch(tree)):
+    for path, leaf in jax.tree_util.tree_leaves_with_path(sharding.fetch(tree)):
         array = np.ascontiguousarray(leaf)
         digest.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}\n".encode())
         digest.update(array.tobytes())

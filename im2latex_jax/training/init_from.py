@@ -12,11 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from im2latex_jax import input_pipeline, model_files
+from im2latex_jax import input_pipeline
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.input_pipeline import Bucket
 from im2latex_jax.latex.vocabulary import Vocabulary
-from im2latex_jax.model_files import TrainedModel, TrainingData
+from im2latex_jax.model import saved_model
+from im2latex_jax.model.saved_model import TrainedModel, TrainingData
 
 if TYPE_CHECKING:
     from im2latex_jax.datasets.records import Split
@@ -36,7 +37,7 @@ def load(config: ConfigDict) -> TrainedModel | None:
     if not config.init_from:
         return None
     packaged = config.init_from == PACKAGED
-    return model_files.load(model_files.packaged() if packaged else config.init_from)
+    return saved_model.load(saved_model.packaged() if packaged else config.init_from)
 
 
 def with_network(config: ConfigDict, initial: TrainedModel | None) -> ConfigDict:

@@ -14,27 +14,20 @@ from typing import TYPE_CHECKING
 import jax
 import numpy as np
 
-from im2latex_jax import (
-    calibration,
-    devices,
-    evaluate,
-    fine_tuning,
-    fingerprints,
-    input_pipeline,
-    logs,
-    model_files,
-    optimizer,
-    plots,
-    processes,
-)
-from im2latex_jax.checkpoints import Checkpoints, Progress
+from im2latex_jax import input_pipeline
 from im2latex_jax.errors import Im2latexError
-from im2latex_jax.interruption import Interrupted, Signals
-from im2latex_jax.programs import Programs
-from im2latex_jax.train_state import TrainState
+from im2latex_jax.evaluation import calibration
+from im2latex_jax.model import saved_model
+from im2latex_jax.runtime import multihost, sharding
+from im2latex_jax.runtime.preemption import Interrupted, Signals
+from im2latex_jax.runtime.programs import Programs
+from im2latex_jax.training import fingerprints, init_from, metrics_log, optimizer, plots
+from im2latex_jax.training import validation as evaluate
+from im2latex_jax.training.checkpoints import Checkpoints, Progress
+from im2latex_jax.training.state import TrainState
 
 if TYPE_CHECKING:
-    from im2latex_jax.train import Experiment
+    from im2latex_jax.training.run import Experiment
 
 # Gets each line of exact.jsonl as it is written.
 Watch = Callable[[dict], None]
@@ -96,7 +89,7 @@ class TrainLoop:
                     self._take_step(batch)
             except Interrupted:
                 self._save_interrupted()
-                processes.part()
+                multihost.part()
                 raise Interrupted(
                     f"stopped at step {self.step} of {self._num_steps}, everything is saved: "
                     "the same command goes on from here"
@@ -104,10 +97,10 @@ class TrainLoop:
             self._checkpoints.wait()
         return self._saved_progress
 
-    def _open_log(self, *, evaluated: bool) -> logs.Logs | logs.NoLogs:
-        if not processes.is_first():
-            return logs.NoLogs()
-        return logs.Logs(
+    def _open_log(self, *, evaluated: bool) -> metrics_log.Logs | metrics_log.NoLogs:
+        if not multihost.is_first():
+            return metrics_log.NoLogs()
+        return metrics_log.Logs(
             self._workdir,
             first_step=self.step,
             num_steps=self._num_steps,
@@ -204,8 +197,10 @@ class TrainLoop:
         if figures["bleu"] > self._best_bleu:
             self._best_bleu = figures["bleu"]
             export(self._experiment, self._workdir, self.state, evaluation)
-        if processes.is_first():
-            plots.loss(logs.read(self._workdir / logs.METRICS), self._workdir / "loss.png")
+        if multihost.is_first():
+            plots.loss(
+                metrics_log.read(self._workdir / metrics_log.METRICS), self._workdir / "loss.png"
+            )
         self._window = time.perf_counter()
 
     def _save(self, figures: dict[str, float] | None = None) -> None:
@@ -250,22 +245,22 @@ def export(
     Of several processes all call it, and the first one writes.
     """
     fit = calibration.calibrate(validation.log_probs, validation.correct)
-    params = devices.fetch(state.best_params)
-    if not processes.is_first():
+    params = sharding.fetch(state.best_params)
+    if not multihost.is_first():
         return fit.temperature
     # what it could read before it was fine-tuned may be larger
     known = experiment.initial.buckets if experiment.initial else ()
-    trained = model_files.TrainedModel(
+    trained = saved_model.TrainedModel(
         experiment.model,
         experiment.config.model,
         params,
         experiment.vocabulary,
-        fine_tuning.merge_buckets(known, (*experiment.buckets, *experiment.eval_buckets)),
+        init_from.merge_buckets(known, (*experiment.buckets, *experiment.eval_buckets)),
         fit.temperature,
         experiment.train.writing_scale(),
         experiment.trained_on,
     )
-    model_files.save(workdir / "model", trained)
+    saved_model.save(workdir / "model", trained)
     return fit.temperature
 
 

@@ -12,7 +12,7 @@ from tensorboardX import summary
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto import event_pb2, summary_pb2
 
-from im2latex_jax import whole_files
+from im2latex_jax.runtime import files
 
 METRICS, EXACT = "metrics.jsonl", "exact.jsonl"
 
@@ -22,7 +22,7 @@ class _Lines:
 
     def __init__(self, path: pathlib.Path, keep: Callable[[dict], bool]):
         kept = [line for line in read(path) if keep(line)]
-        whole_files.write_text(path, "".join(json.dumps(line) + "\n" for line in kept))
+        files.write_text(path, "".join(json.dumps(line) + "\n" for line in kept))
         self._file = path.open("a", encoding="utf-8")
 
     def write(self, line: dict) -> None:
@@ -112,7 +112,7 @@ class Logs:
             self.say(f"step {step}  {kind}: {text}")
 
     def write_exact(self, step: int, losses: Sequence[float], parameters: str) -> dict:
-        """Logs what `experiments.reproduce` compares; returns the line.
+        """Logs what `experiments.tools.reproduce` compares; returns the line.
 
         Args:
           step: the last step.

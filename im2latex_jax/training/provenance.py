@@ -14,9 +14,9 @@ import jax
 from ml_collections import ConfigDict
 
 import im2latex_jax
-from im2latex_jax import whole_files
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex.vocabulary import Vocabulary
+from im2latex_jax.runtime import files
 
 CONFIG, ENVIRONMENT, VOCABULARY = "config.json", "environment.json", "vocabulary.json"
 
@@ -231,7 +231,7 @@ def read(workdir: pathlib.Path, name: str) -> dict[str, Any]:
 
 
 def _write(path: pathlib.Path, content: dict) -> None:
-    whole_files.write_text(path, json.dumps(content, indent=2) + "\n")
+    files.write_text(path, json.dumps(content, indent=2) + "\n")
 
 
 def _flat(tree: dict, prefix: str = "") -> dict:
@@ -265,7 +265,7 @@ def _processor() -> str:
 
 def _code_version() -> str:
     """The package's version, with the commit where it runs from a checkout."""
-    folder = pathlib.Path(__file__).parent
+    folder = pathlib.Path(im2latex_jax.__file__).parent
     try:
         commit = subprocess.run(
             ["git", "-C", str(folder), "describe", "--always", "--dirty"],
@@ -280,7 +280,7 @@ def _code_version() -> str:
 
 def _code_fingerprint() -> str:
     """A hash of the package's source files: tells uncommitted changes apart."""
-    folder = pathlib.Path(__file__).parent
+    folder = pathlib.Path(im2latex_jax.__file__).parent
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):
         digest.update(f"{path.relative_to(folder)}\n".encode())

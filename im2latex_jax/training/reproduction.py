@@ -6,8 +6,9 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from im2latex_jax import logs, provenance, train
 from im2latex_jax.errors import Im2latexError
+from im2latex_jax.training import metrics_log, provenance
+from im2latex_jax.training import run as train
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,12 +102,14 @@ def reproduce(run: pathlib.Path, workdir: pathlib.Path) -> Verdict:
     if workdir.resolve() == run.resolve():
         raise Im2latexError(f"{run} is the run itself: use another --workdir to train again in")
     config = saved_config(run)
-    lines = logs.read(run / logs.EXACT)
+    lines = metrics_log.read(run / metrics_log.EXACT)
     if not lines:
-        raise Im2latexError(f"{run} holds no steps that could be compared: {logs.EXACT} is missing")
+        raise Im2latexError(
+            f"{run} holds no steps that could be compared: {metrics_log.EXACT} is missing"
+        )
     before = Record.of_lines(lines)
     finished = (run / "result.json").exists()
-    seen = logs.read(workdir / logs.EXACT)  # where this is not the first try
+    seen = metrics_log.read(workdir / metrics_log.EXACT)  # where this is not the first try
 
     def watch(line: dict) -> None:
         seen.append(line)

@@ -19,39 +19,39 @@ import numpy as np
 import optax
 from ml_collections import ConfigDict
 
-from im2latex_jax import (
-    augmentation,
-    calibration,
+from im2latex_jax import config as config_checks
+from im2latex_jax import datasets, input_pipeline
+from im2latex_jax.errors import Im2latexError
+from im2latex_jax.evaluation import calibration
+from im2latex_jax.input_pipeline import augmentation, examples
+from im2latex_jax.latex.vocabulary import Vocabulary
+from im2latex_jax.model import im2latex
+from im2latex_jax.model.saved_model import TrainedModel, TrainingData
+from im2latex_jax.runtime import (
     compilation,
-    config_checks,
-    datasets,
-    devices,
     disk_errors,
-    evaluate,
-    examples,
-    fine_tuning,
-    fingerprints,
+    files,
     folders,
-    input_pipeline,
-    interruption,
+    multihost,
+    preemption,
+    sharding,
+)
+from im2latex_jax.runtime.preemption import Interrupted as Interrupted
+from im2latex_jax.runtime.programs import Programs
+from im2latex_jax.training import (
+    fingerprints,
+    init_from,
     memory,
     optimizer,
     plots,
-    processes,
     provenance,
     run_lock,
-    train_loop,
-    train_state,
-    whole_files,
 )
-from im2latex_jax.checkpoints import CheckpointError, Checkpoints, Progress
-from im2latex_jax.errors import Im2latexError
-from im2latex_jax.interruption import Interrupted as Interrupted
-from im2latex_jax.latex.vocabulary import Vocabulary
-from im2latex_jax.model import im2latex
-from im2latex_jax.model_files import TrainedModel, TrainingData
-from im2latex_jax.programs import Programs
-from im2latex_jax.train_state import TrainState
+from im2latex_jax.training import loop as train_loop
+from im2latex_jax.training import state as train_state
+from im2latex_jax.training import validation as evaluate
+from im2latex_jax.training.checkpoints import CheckpointError, Checkpoints, Progress
+from im2latex_jax.training.state import TrainState
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Experiment:
     model: im2latex.Im2Latex
     initial: TrainedModel | None
     optimizer: optax.GradientTransformation
-    layout: devices.Layout
+    layout: sharding.Layout
     trained_on: tuple[TrainingData, ...]
     remarks: tuple[str, ...]
 
@@ -138,10 +138,10 @@ def set_up(config: ConfigDict, splits=None, vocabulary: Vocabulary | None = None
       Im2latexError: if the data or the configuration cannot be used, or the data have another
         vocabulary.
     """
-    initial = fine_tuning.load(config)
-    config = fine_tuning.with_network(config, initial)
+    initial = init_from.load(config)
+    config = init_from.with_network(config, initial)
     config_checks.check(config)
-    layout = devices.make_layout(config.fsdp)
+    layout = sharding.make_layout(config.fsdp)
     layout.check_batch_size(config.batch_size)
     data_dir = config.dataset.data_dir or folders.cache() / "datasets"
     if splits is None:
@@ -158,7 +158,7 @@ def set_up(config: ConfigDict, splits=None, vocabulary: Vocabulary | None = None
         splits["train"].statistics.token_counts, min_count=config.dataset.min_token_count
     )
     if initial:
-        built = fine_tuning.extend(initial.vocabulary, built)
+        built = init_from.extend(initial.vocabulary, built)
     if vocabulary is None:
         vocabulary = built
     elif not splits["train"].corrupt:  # tokens of records that were skipped are not counted
@@ -175,8 +175,8 @@ def set_up(config: ConfigDict, splits=None, vocabulary: Vocabulary | None = None
     validation, test = prepare(splits["validation"]), prepare(splits["test"])
     remarks: list[str] = []
     if initial:
-        leaked, remarks = fine_tuning.leaked(initial, splits, data_dir)
-        remarks.append(fine_tuning.check_leaks(config.init_from, leaked, config.dataset.on_leak))
+        leaked, remarks = init_from.leaked(initial, splits, data_dir)
+        remarks.append(init_from.check_leaks(config.init_from, leaked, config.dataset.on_leak))
         validation = validation.without(leaked["validation"])
         test = test.without(leaked["test"])
     buckets = _plan_buckets(config, config.num_buckets, train)
@@ -195,7 +195,7 @@ def set_up(config: ConfigDict, splits=None, vocabulary: Vocabulary | None = None
     return Experiment(
         config, train, validation, test, buckets, eval_buckets, plan, vocabulary, model, initial,
         optimizer.build(config.optimizer, len(plan)), layout,
-        fine_tuning.lineage(initial, splits["train"], data_dir), tuple(filter(None, remarks)),
+        init_from.lineage(initial, splits["train"], data_dir), tuple(filter(None, remarks)),
     )  # fmt: skip
 
 
@@ -223,8 +223,8 @@ def run(
       Interrupted: after SIGTERM or Ctrl-C, everything saved.
     """
     try:
-        processes.start(config.distributed)
-        with interruption.listening() as signals:
+        multihost.start(config.distributed)
+        with preemption.listening() as signals:
             return _run(config, workdir, signals, watch)
     except Im2latexError:
         raise
@@ -247,18 +247,18 @@ def run(
 def _run(
     config: ConfigDict,
     workdir: pathlib.Path,
-    signals: interruption.Signals,
+    signals: preemption.Signals,
     watch: train_loop.Watch | None,
 ) -> dict[str, Any]:
-    config = fine_tuning.with_network(config, fine_tuning.load(config))
+    config = init_from.with_network(config, init_from.load(config))
     provenance.check(config, workdir)
     if config.deterministic:
         compilation.check_deterministic()
     vocabulary = provenance.read_vocabulary(workdir)
-    experiment = processes.first_then_others(lambda: set_up(config, vocabulary=vocabulary))
-    processes.agree("a vocabulary or training examples", experiment.digest())
+    experiment = multihost.first_then_others(lambda: set_up(config, vocabulary=vocabulary))
+    multihost.agree("a vocabulary or training examples", experiment.digest())
     if jax.process_count() > 1:
-        signals.share(processes.Vote())
+        signals.share(multihost.Vote())
     train_step = Programs(experiment.train_step(), signals)
     eval_step = Programs(evaluate.make_eval_step(experiment.model, experiment.layout), signals)
     if not (workdir / "result.json").exists():
@@ -269,7 +269,7 @@ def _run(
             stack.enter_context(run_lock.held(workdir))
             return _prepare_workdir(experiment, workdir)
 
-        remarks = [*experiment.remarks, *(processes.by_first(claim) or [])]
+        remarks = [*experiment.remarks, *(multihost.by_first(claim) or [])]
         checkpoints = stack.enter_context(
             Checkpoints(workdir / "checkpoints", config.keep_checkpoints)
         )
@@ -304,7 +304,7 @@ def _check_memory(experiment: Experiment, train_step: Programs) -> None:
 def _prepare_workdir(experiment: Experiment, workdir: pathlib.Path) -> list[str]:
     """Writes down what the run is made with; returns remarks."""
     for folder in (workdir, workdir / "model"):
-        whole_files.remove_unfinished(folder)
+        files.remove_unfinished(folder)
     initial = experiment.initial
     return [
         provenance.write(
@@ -367,9 +367,9 @@ def _finish(experiment, workdir, eval_step, state, progress) -> dict:
     if config.eval_train_examples:
         plain = dataclasses.replace(experiment.train, settings=augmentation.OFF)
         result["train"] = evaluated(plain, config.eval_train_examples).figures()
-    if processes.is_first():
+    if multihost.is_first():
         _draw_samples(experiment, evaluation, workdir / "samples.png")
-        whole_files.write_text(workdir / "result.json", json.dumps(result, indent=2) + "\n")
+        files.write_text(workdir / "result.json", json.dumps(result, indent=2) + "\n")
     return result
 
 
@@ -377,7 +377,7 @@ def _num_skipped(split: examples.Examples) -> int:
     """Damaged records that any process has met."""
     met = np.zeros(len(split.kept), bool)
     met[np.fromiter(split.split.corrupt, int)] = True
-    return int(processes.union(met).sum())
+    return int(multihost.union(met).sum())
 
 
 def _draw_samples(

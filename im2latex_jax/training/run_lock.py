@@ -3,7 +3,7 @@
 import contextlib
 import pathlib
 
-from im2latex_jax import locks
+from im2latex_jax.runtime import locks
 
 FILE = ".lock"
 

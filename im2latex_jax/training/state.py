@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from im2latex_jax import compilation, devices, fine_tuning
 from im2latex_jax.latex.vocabulary import PAD
 from im2latex_jax.model.im2latex import Im2Latex, initialize
+from im2latex_jax.runtime import compilation, sharding
+from im2latex_jax.training import init_from
 
 
 class TrainState(flax.struct.PyTreeNode):
@@ -56,7 +57,7 @@ def create(
     init_key, run_key = jax.random.split(key)
     params = initialize(model, init_key)
     if trained is not None:
-        params = fine_tuning.grow(trained, params)
+        params = init_from.grow(trained, params)
     return TrainState(
         step=jnp.zeros((), jnp.int32),
         params=params,
@@ -96,7 +97,7 @@ def make_train_step(
     label_smoothing: float = 0.0,
     counting_weight: float = 0.0,
     ema_decay: float = 0.0,
-    layout: devices.Layout = devices.ONE_DEVICE,
+    layout: sharding.Layout = sharding.ONE_DEVICE,
 ):
     """The jitted step: (state, batch) to (state, {loss, accuracy, gradient_norm}), state donated.
 

@@ -6,11 +6,15 @@ from collections.abc import Sequence
 import jax
 import numpy as np
 
-from im2latex_jax import compilation, decoding, devices, input_pipeline, metrics, train_state
+from im2latex_jax import input_pipeline
+from im2latex_jax.decoding import search
 from im2latex_jax.errors import Im2latexError
-from im2latex_jax.examples import Examples
+from im2latex_jax.evaluation import text_metrics
+from im2latex_jax.input_pipeline.examples import Examples
 from im2latex_jax.latex.vocabulary import PAD
 from im2latex_jax.model.im2latex import Im2Latex
+from im2latex_jax.runtime import compilation, sharding
+from im2latex_jax.training import state as train_state
 
 # Steps that decoding may go beyond the longest caption of a bucket before it is cut.
 EXTRA_STEPS = 16
@@ -29,7 +33,7 @@ class Evaluation:
       log_probs: the network's log-probability of each prediction.
     """
 
-    metrics: metrics.Metrics
+    metrics: text_metrics.Metrics
     loss: float
     ids: list[int]
     predictions: list[list[str]]
@@ -46,7 +50,7 @@ class Evaluation:
         return {**dataclasses.asdict(self.metrics), "loss": self.loss}
 
 
-def make_eval_step(model: Im2Latex, layout: devices.Layout = devices.ONE_DEVICE):
+def make_eval_step(model: Im2Latex, layout: sharding.Layout = sharding.ONE_DEVICE):
     """The jitted step: (params, batch) to what `evaluate` needs, whole on every device.
 
     That is the loss of all tokens, their number, the decoded tokens [B, T], their log-probability
@@ -59,7 +63,7 @@ def make_eval_step(model: Im2Latex, layout: devices.Layout = devices.ONE_DEVICE)
         inputs, targets = batch["tokens"][:, :-1], batch["tokens"][:, 1:]
         logits, _ = model.apply({"params": params}, batch["images"], batch["sizes"], inputs)
         loss = train_state.token_loss(logits, targets).sum()
-        decoded, log_probs = decoding.greedy(
+        decoded, log_probs = search.greedy(
             model, params, batch["images"], batch["sizes"], targets.shape[1] + EXTRA_STEPS
         )
         return layout.whole(
@@ -76,7 +80,7 @@ def evaluate(
     buckets: Sequence[input_pipeline.Bucket],
     batch_size: int,
     limit: int | None = None,
-    layout: devices.Layout = devices.ONE_DEVICE,
+    layout: sharding.Layout = sharding.ONE_DEVICE,
 ) -> Evaluation:
     """Evaluates a split, or `limit` examples spread over it, with a step of `make_eval_step`.
 
@@ -115,5 +119,5 @@ def evaluate(
             f"no record of split {examples.split.name!r} can be read: build the data set again"
         )
     truths = [examples.formula(number) for number in ids]
-    figures = metrics.compare(predictions, truths)
+    figures = text_metrics.compare(predictions, truths)
     return Evaluation(figures, loss / count, ids, predictions, truths, log_probs)

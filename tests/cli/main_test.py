@@ -7,13 +7,15 @@ import sys
 
 import numpy as np
 import pytest
-import tiny_model
-from damage import damage
 from PIL import Image
 
-from im2latex_jax import cli, illustrations, recognizer
+from im2latex_jax import recognizer
+from im2latex_jax.cli import main as cli
+from im2latex_jax.evaluation import illustrations
 from im2latex_jax.latex import lexer
 from im2latex_jax.rendering import mathtext
+from tests.support import tiny_model
+from tests.support.damage import damage
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +45,7 @@ def _run(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess:
 
 
 def test_help_and_usage_need_no_jax():
-    code = "import sys; from im2latex_jax import cli; cli.main(['--help'])"
+    code = "import sys; from im2latex_jax.cli import main; main.main(['--help'])"
     run = subprocess.run([sys.executable, "-X", "importtime", "-c", code], capture_output=True)
     assert run.returncode == 0 and b"predict" in run.stdout
     assert b"jax._src" not in run.stderr and b"cv2" not in run.stderr

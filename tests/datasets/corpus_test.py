@@ -23,13 +23,14 @@ import cv2
 import numpy as np
 import pytest
 
-from im2latex_jax import datasets, images, parallel
+from im2latex_jax import datasets, images
 from im2latex_jax.datasets.corpus import chunks, drawing, pictures, selection
 from im2latex_jax.datasets.corpus.builder import CorpusConfig
 from im2latex_jax.datasets.corpus.sources import Columns, Source, SourceError
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex.canonical import canonicalize
-from im2latex_jax.parallel import WorkerKilledError
+from im2latex_jax.runtime import workers
+from im2latex_jax.runtime.workers import WorkerKilledError
 
 RULES = selection.Rules(
     seed=0, validation_share=0.2, test_share=0.2, canonical=False, min_tokens=1, max_tokens=50
@@ -441,7 +442,7 @@ def hold(path: pathlib.Path) -> None:
 
 def lead(path: pathlib.Path) -> None:
     """What a process does that has workers."""
-    list(parallel.ordered_map(hold, [path], 1, images.use_one_thread))
+    list(workers.ordered_map(hold, [path], 1, images.use_one_thread))
 
 
 def test_workers_end_with_the_process_that_they_work_for(tmp_path):

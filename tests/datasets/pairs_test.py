@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from im2latex_jax import datasets, images, pairs
+from im2latex_jax import datasets, images
+from im2latex_jax.datasets.pairs import pair_files
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex.canonical import canonicalize
 from im2latex_jax.rendering import mathtext
@@ -39,9 +40,9 @@ def load(file: pathlib.Path, **settings):
 def test_reads_lines_with_paths_beside_the_file(tmp_path):
     path = tmp_path / "some.tsv"
     path.write_text("a/b.png\tx + 1\n\n  \n/c.png\ty\tz\n", encoding="utf-8")
-    assert pairs.read(path) == [
-        pairs.Pair(1, "a/b.png", tmp_path / "a/b.png", "x + 1"),
-        pairs.Pair(4, "/c.png", pathlib.Path("/c.png"), "y\tz"),
+    assert pair_files.read(path) == [
+        pair_files.Pair(1, "a/b.png", tmp_path / "a/b.png", "x + 1"),
+        pair_files.Pair(4, "/c.png", pathlib.Path("/c.png"), "y\tz"),
     ]
 
 
@@ -56,8 +57,8 @@ def test_reads_lines_with_paths_beside_the_file(tmp_path):
 )
 def test_says_what_is_wrong_with_a_file(tmp_path, content, message):
     (tmp_path / "p.tsv").write_bytes(content)
-    with pytest.raises(pairs.PairsError, match=message):
-        pairs.read(tmp_path / "p.tsv")
+    with pytest.raises(pair_files.PairsError, match=message):
+        pair_files.read(tmp_path / "p.tsv")
 
 
 def test_every_pair_is_in_one_split(file):

@@ -8,16 +8,17 @@ import pickle
 import threading
 import time
 
-import damaged_records
 import numpy as np
 import pytest
 from array_record.python import array_record_module
 
-from im2latex_jax import datasets, locks, whole_files
+from im2latex_jax import datasets
 from im2latex_jax.datasets import shards, statistics
 from im2latex_jax.datasets.records import Split
 from im2latex_jax.datasets.synthetic.builder import Synthetic, SyntheticConfig
 from im2latex_jax.errors import CorruptRecordError, Im2latexError
+from im2latex_jax.runtime import files, locks
+from tests.support import damaged_records
 
 SIZES = {"num_train": 30, "num_short": 0, "num_validation": 3, "num_test": 3, "num_workers": 0}
 
@@ -93,7 +94,7 @@ def test_figures_are_at_hand_where_nothing_can_be_written(built, monkeypatch):
 
     whole = built["train"].lengths
     pathlib.Path(built["train"].directory, "statistics-train.npz").unlink(missing_ok=True)
-    monkeypatch.setattr(whole_files, "replacing", refuse)
+    monkeypatch.setattr(files, "replacing", refuse)
     np.testing.assert_array_equal(Split(built["train"].directory, "train").lengths, whole)
 
 

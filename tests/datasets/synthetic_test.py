@@ -11,13 +11,13 @@ import cv2
 import numpy as np
 import pytest
 
-from im2latex_jax import datasets, parallel
-from im2latex_jax.datasets import grammar
+from im2latex_jax import datasets
 from im2latex_jax.datasets.records import Split
-from im2latex_jax.datasets.synthetic import drawing
+from im2latex_jax.datasets.synthetic import drawing, grammar
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex.lexer import tokenize
 from im2latex_jax.latex.normalizer import normalize
+from im2latex_jax.runtime import workers
 
 SIZES = {"num_train": 30, "num_short": 6, "num_validation": 5, "num_test": 5}
 
@@ -253,18 +253,18 @@ def test_works_without_tensorflow_and_stays_quiet(tmp_path):
 
 
 def test_ordered_map_keeps_the_order_and_takes_endless_input():
-    results = parallel.ordered_map(abs, itertools.count(-5), 2)
+    results = workers.ordered_map(abs, itertools.count(-5), 2)
     assert [next(results) for _ in range(8)] == [5, 4, 3, 2, 1, 0, 1, 2]
     results.close()
-    assert list(parallel.ordered_map(abs, range(-20, 0), 2)) == list(range(20, 0, -1))
-    assert list(parallel.ordered_map(abs, [-3], 0)) == [3]
+    assert list(workers.ordered_map(abs, range(-20, 0), 2)) == list(range(20, 0, -1))
+    assert list(workers.ordered_map(abs, [-3], 0)) == [3]
 
 
 def test_an_error_in_a_worker_arrives():
     with pytest.raises(ValueError, match="invalid literal"):
-        list(parallel.ordered_map(int, ["1", "x"], 1))
+        list(workers.ordered_map(int, ["1", "x"], 1))
 
 
 def test_a_killed_worker_is_reported():
-    with pytest.raises(parallel.WorkerKilledError, match="worker process was killed"):
-        list(parallel.ordered_map(os._exit, [3], 1))
+    with pytest.raises(workers.WorkerKilledError, match="worker process was killed"):
+        list(workers.ordered_map(os._exit, [3], 1))

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from im2latex_jax import syntax
+from im2latex_jax.decoding import grammar
 from im2latex_jax.latex import lexer
 from im2latex_jax.latex.vocabulary import EOS, PAD, Vocabulary
 
@@ -21,13 +21,13 @@ WORDS = TEXT.split()
 
 
 @functools.cache
-def _rules() -> tuple[Vocabulary, syntax.Syntax]:
+def _rules() -> tuple[Vocabulary, grammar.Syntax]:
     vocabulary = Vocabulary.build([WORDS])
-    return vocabulary, syntax.build(vocabulary)
+    return vocabulary, grammar.build(vocabulary)
 
 
 @functools.partial(jax.jit, static_argnums=0, compiler_options=FAST)
-def _allowed(rules: syntax.Syntax, tokens: jax.Array, budgets: jax.Array) -> jax.Array:
+def _allowed(rules: grammar.Syntax, tokens: jax.Array, budgets: jax.Array) -> jax.Array:
     """Which of the tokens [B, T] are allowed where they stand; all are, from the first <pad> on."""
 
     def body(state, inputs):
@@ -53,7 +53,7 @@ def _refused(vocabulary, rules, formulas: Sequence[str], budgets: Sequence[int])
 
 
 @functools.partial(jax.jit, static_argnums=(0, 2), compiler_options=FAST)
-def _walks(rules: syntax.Syntax, budgets: jax.Array, length: int) -> jax.Array:
+def _walks(rules: grammar.Syntax, budgets: jax.Array, length: int) -> jax.Array:
     """Random allowed tokens [B, length]; <eos> is as likely as any other."""
     rows = len(budgets)
 
@@ -146,10 +146,10 @@ def test_random_walks_end_within_their_budgets_with_everything_closed():
 def test_random_walks_compile():
     if not (shutil.which("latex") and shutil.which("dvipng")):
         pytest.skip("latex or dvipng is not installed")
-    from im2latex_jax.rendering.tex import render_formulas
+    from im2latex_jax.rendering.tex.render import render_formulas
 
     vocabulary = Vocabulary.build([[w for w in WORDS if w not in (r"\hspace", r"\atop")]])
-    walks = np.asarray(_walks(syntax.build(vocabulary), np.full(60, 30), 30))
+    walks = np.asarray(_walks(grammar.build(vocabulary), np.full(60, 30), 30))
     formulas = ["x " + lexer.detokenize(vocabulary.decode(walk)) for walk in walks]
     assert max(map(len, formulas)) > 40
     results = list(render_formulas(formulas, jobs=1, progress=False))
@@ -159,14 +159,16 @@ def test_random_walks_compile():
 
 def test_what_the_vocabulary_cannot_close_is_never_opened():
     vocabulary = Vocabulary.build([["x", r"\left(", r"\begin{cases}", r"\frac", "_", r"\sqrt"]])
-    kinds = dict(zip(vocabulary.tokens, syntax.build(vocabulary).kind, strict=True))
-    assert kinds["x"] == syntax.Kind.ATOM
-    assert all(kinds[token] == syntax.Kind.NEVER for token in vocabulary.tokens[4:] if token != "x")
+    kinds = dict(zip(vocabulary.tokens, grammar.build(vocabulary).kind, strict=True))
+    assert kinds["x"] == grammar.Kind.ATOM
+    assert all(
+        kinds[token] == grammar.Kind.NEVER for token in vocabulary.tokens[4:] if token != "x"
+    )
 
 
 def test_real_formulas_are_allowed(shared_data):
     text = (shared_data / "im2latex-100k" / "val.formulas.norm.txt").read_text(encoding="utf-8")
     formulas = text.splitlines()[::4]
     vocabulary = Vocabulary.build(formula.split() for formula in formulas)
-    refused = _refused(vocabulary, syntax.build(vocabulary), formulas, budgets=[400])
+    refused = _refused(vocabulary, grammar.build(vocabulary), formulas, budgets=[400])
     assert np.mean(np.asarray(refused) >= 0) < 0.015

@@ -4,10 +4,11 @@ import itertools
 import jax
 import numpy as np
 import pytest
-import tiny_model
 
-from im2latex_jax import decoding, syntax
+from im2latex_jax.decoding import grammar
+from im2latex_jax.decoding import search as decoding
 from im2latex_jax.latex.vocabulary import BOS, EOS, PAD
+from tests.support import tiny_model
 
 LENGTH = 40
 # Compiling takes longer than anything that is compiled here: half as long without optimization.
@@ -25,7 +26,7 @@ def batch():
 
 
 MODEL = tiny_model.build()
-RULES = syntax.build(MODEL.vocabulary)
+RULES = grammar.build(MODEL.vocabulary)
 BUDGETS = np.full(4, LENGTH, np.int32)
 
 

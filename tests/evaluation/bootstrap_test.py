@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from im2latex_jax import bootstrap
+from im2latex_jax.evaluation import bootstrap
 
 
 def _mean(sums: np.ndarray, count: int) -> dict[str, float]:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from im2latex_jax import calibration
+from im2latex_jax.evaluation import calibration
 
 
 def _world(temperature: float, count: int = 4000):

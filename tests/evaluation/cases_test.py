@@ -2,23 +2,24 @@ import lzma
 
 import pytest
 
-from im2latex_jax import evaluation_sets, images
+from im2latex_jax import images
 from im2latex_jax.errors import Im2latexError
+from im2latex_jax.evaluation import cases
 
 
 def test_truths_are_in_the_normal_form_where_there_is_one():
-    assert evaluation_sets.normal_tokens("x_1") == ["x", "_", "{", "1", "}"]
-    assert evaluation_sets.normal_tokens("x }") == ["x", "}"]
+    assert cases.normal_tokens("x_1") == ["x", "_", "{", "1", "}"]
+    assert cases.normal_tokens("x }") == ["x", "}"]
 
 
 def test_pairs_are_read_in_order(tmp_path):
     path = tmp_path / "pairs.tsv"
     path.write_text("a.png\tx^2\n\nb.png\ty\n")
-    found = evaluation_sets.from_pairs(path)
+    found = cases.from_pairs(path)
     assert [case.name for case in found.cases] == ["a.png", "b.png"]
     assert found.cases[0].picture == tmp_path / "a.png"
     assert found.cases[0].truth == ["x", "^", "{", "2", "}"]
-    assert len(evaluation_sets.from_pairs(path, limit=1).cases) == 1
+    assert len(cases.from_pairs(path, limit=1).cases) == 1
 
 
 @pytest.mark.parametrize("name", ["list.txt", "table.tsv", "table.tsv.xz"])
@@ -29,7 +30,7 @@ def test_formulas_are_drawn_out_of_lists_and_tables(tmp_path, name):
         lines = [f"7\tdisplay\t{line}" for line in lines]
     text = "".join(f"{line}\n" for line in lines).encode()
     path.write_bytes(lzma.compress(text) if name.endswith("xz") else text)
-    found = evaluation_sets.from_formulas(path, engine="mathtext", jobs=1)
+    found = cases.from_formulas(path, engine="mathtext", jobs=1)
     assert [case.truth for case in found.cases] == [["x", "+", "y"], ["z", "^", "{", "2", "}"]]
     assert [case.name for case in found.cases] == [f"{path}:1", f"{path}:3"]
     assert all(images.read(case.picture).min() < 128 for case in found.cases)
@@ -40,14 +41,14 @@ def test_formulas_are_drawn_out_of_lists_and_tables(tmp_path, name):
 def test_a_column_can_be_named_and_lines_limited(tmp_path):
     path = tmp_path / "table.txt"
     path.write_text("tex\tpage\nx + y\t1\nz\t2\n")
-    found = evaluation_sets.from_formulas(path, engine="mathtext", column="tex", limit=1, jobs=1)
+    found = cases.from_formulas(path, engine="mathtext", column="tex", limit=1, jobs=1)
     assert [case.truth for case in found.cases] == [["x", "+", "y"]]
 
 
 def test_a_higher_resolution_makes_larger_pictures(tmp_path):
     names, formulas = ["one"], ["x + y"]
     plain, large = (
-        evaluation_sets.draw(names, formulas, engine="mathtext", dpi=dpi, jobs=1).cases[0].picture
+        cases.draw(names, formulas, engine="mathtext", dpi=dpi, jobs=1).cases[0].picture
         for dpi in (None, 200)
     )
     assert images.read(large).shape[1] > 1.8 * images.read(plain).shape[1]
@@ -61,9 +62,9 @@ def test_lists_without_formulas_are_errors(tmp_path, content, message):
     if content is not None:
         path.write_text(content)
     with pytest.raises(Im2latexError, match=message):
-        evaluation_sets.from_formulas(path, engine="mathtext", jobs=1)
+        cases.from_formulas(path, engine="mathtext", jobs=1)
 
 
 def test_a_folder_without_a_data_set_is_an_error(tmp_path):
     with pytest.raises(Im2latexError, match="no finished data set"):
-        evaluation_sets.from_split(tmp_path, "test")
+        cases.from_split(tmp_path, "test")

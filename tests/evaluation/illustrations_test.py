@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from im2latex_jax import illustrations
 from im2latex_jax.errors import Im2latexError
+from im2latex_jax.evaluation import illustrations
 from im2latex_jax.recognizer import Recognition
 
 

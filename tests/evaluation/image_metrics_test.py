@@ -5,8 +5,9 @@ import shutil
 import numpy as np
 import pytest
 
-from im2latex_jax import images, picture_metrics
-from im2latex_jax.picture_metrics import PictureScore
+from im2latex_jax import images
+from im2latex_jax.evaluation import image_metrics
+from im2latex_jax.evaluation.image_metrics import PictureScore
 
 TALL = 20
 
@@ -19,24 +20,24 @@ def _picture(*columns: str) -> np.ndarray:
 
 
 def test_equal_pictures_are_equal_in_every_way():
-    assert picture_metrics.compare(_picture(*"ab c"), _picture(*"ab c")) == PictureScore(
+    assert image_metrics.compare(_picture(*"ab c"), _picture(*"ab c")) == PictureScore(
         True, True, True, True, 0, 4
     )
 
 
 def test_a_missing_picture_costs_all_columns():
-    assert picture_metrics.compare(None, _picture(*"abc")) == PictureScore(
+    assert image_metrics.compare(None, _picture(*"abc")) == PictureScore(
         False, False, False, False, 3, 3
     )
 
 
 def test_columns_without_ink_can_be_left_out():
-    score = picture_metrics.compare(_picture(*"ab       c"), _picture(*"abc"))
+    score = image_metrics.compare(_picture(*"ab       c"), _picture(*"abc"))
     assert score == PictureScore(False, True, False, True, 7, 10)
 
 
 def test_the_distance_is_levenshteins_over_columns():
-    score = picture_metrics.compare(_picture(*"xbcdef"), _picture(*"abcde"))
+    score = image_metrics.compare(_picture(*"xbcdef"), _picture(*"abcde"))
     assert (score.distance, score.length, score.exact) == (2, 6, False)
 
 
@@ -44,31 +45,31 @@ def test_short_runs_and_small_marks_are_within_the_tolerance():
     truth = _picture(*"abcdefgh")
     speck = truth.copy()
     speck[:4, 3] = 255 - speck[:4, 3]
-    assert picture_metrics.compare(speck, truth).near
-    assert not picture_metrics.compare(speck, truth).exact
-    assert picture_metrics.compare(_picture(*"abcdxyzw"), truth).near
-    assert not picture_metrics.compare(_picture(*"abcvxyzw"), truth).near
+    assert image_metrics.compare(speck, truth).near
+    assert not image_metrics.compare(speck, truth).exact
+    assert image_metrics.compare(_picture(*"abcdxyzw"), truth).near
+    assert not image_metrics.compare(_picture(*"abcvxyzw"), truth).near
     # Five columns more than the truth has are no picture of it.
-    assert not picture_metrics.compare(_picture(*"abcdefghstuvw"), truth).near
+    assert not image_metrics.compare(_picture(*"abcdefghstuvw"), truth).near
 
 
 def test_pictures_of_other_heights_are_compared_from_the_top():
     truth = _picture(*"abc")
     lower = np.pad(truth, ((0, 6), (0, 0)), constant_values=255)
-    assert picture_metrics.compare(lower, truth).exact
-    assert not picture_metrics.compare(np.roll(lower, 6, axis=0), truth).exact
+    assert image_metrics.compare(lower, truth).exact
+    assert not image_metrics.compare(np.roll(lower, 6, axis=0), truth).exact
 
 
 def test_grey_levels_do_not_matter():
     truth = _picture(*"abc")
-    assert picture_metrics.compare(np.clip(truth, 60, 190), truth).exact
+    assert image_metrics.compare(np.clip(truth, 60, 190), truth).exact
 
 
 def test_figures_are_over_what_has_a_true_picture():
     right, wrong = PictureScore(True, True, True, True, 0, 10), PictureScore(*[False] * 4, 6, 20)
-    rows = picture_metrics.rows([right, wrong, None], [True, False, True])
-    figures = picture_metrics.from_sums(rows.sum(axis=0))
-    assert figures == picture_metrics.PictureMetrics(
+    rows = image_metrics.rows([right, wrong, None], [True, False, True])
+    figures = image_metrics.from_sums(rows.sum(axis=0))
+    assert figures == image_metrics.PictureMetrics(
         0.5, 0.5, 0.5, 0.5, edit_distance_score=0.8, compile_rate=0.5, num_examples=2
     )
 
@@ -78,9 +79,9 @@ def test_figures_are_over_what_has_a_true_picture():
     reason="latex and dvipng are not installed",
 )
 def test_formulas_that_look_the_same_score_full():
-    drawn = picture_metrics.draw(["x _ { 1 }", "x_1", "x _ { 2 }", r"\nope", "x _ { 1 }"])
+    drawn = image_metrics.draw(["x _ { 1 }", "x_1", "x _ { 2 }", r"\nope", "x _ { 1 }"])
     pictures = {f: r.png and images.read(r.png) for f, r in drawn.items()}
     assert pictures[r"\nope"] is None and drawn[r"\nope"].reason
-    assert picture_metrics.compare(pictures["x_1"], pictures["x _ { 1 }"]).exact
-    other = picture_metrics.compare(pictures["x _ { 2 }"], pictures["x _ { 1 }"])
+    assert image_metrics.compare(pictures["x_1"], pictures["x _ { 1 }"]).exact
+    other = image_metrics.compare(pictures["x _ { 2 }"], pictures["x _ { 1 }"])
     assert 0 < other.distance < other.length and not other.exact

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from im2latex_jax import picture_metrics, scoring
-from im2latex_jax.evaluation_sets import Case, normal_tokens
+from im2latex_jax.evaluation import image_metrics, scoring
+from im2latex_jax.evaluation.cases import Case, normal_tokens
 from im2latex_jax.recognizer import Recognition
 from im2latex_jax.rendering import mathtext
-from im2latex_jax.rendering.tex import Rendered
+from im2latex_jax.rendering.tex.render import Rendered
 
 TRUTHS = ["x + y", "y _ { 1 }", r"\bf x", "z ^ { 2 }"]
 ANSWERS = [("x + y", 0.9), ("y_1", 0.8), (r"\mathbf{x}", 0.3), ("z ^ { 3 }", 0.2)]
@@ -69,7 +69,7 @@ def test_pictures_decide_what_looks_the_same(monkeypatch):
             for f in formulas
         }
 
-    monkeypatch.setattr(picture_metrics, "draw", draw)
+    monkeypatch.setattr(image_metrics, "draw", draw)
     scores = _scores(pictures=True)
     figures = scores.figures["pictures"]
     assert figures["exact_match"] == figures["near_match"] == figures["compile_rate"] == 0.75
@@ -88,7 +88,7 @@ def test_figures_are_json_and_a_table():
 
 
 def test_a_truth_without_tokens_is_no_picture(monkeypatch):
-    monkeypatch.setattr(picture_metrics, "draw", lambda formulas, jobs: {})
+    monkeypatch.setattr(image_metrics, "draw", lambda formulas, jobs: {})
     case, answer = Case("a", b"", []), Recognition()
     figures = scoring.score([case], [answer]).figures
     assert figures["exact_match"] == 1 and figures["pictures"]["num_examples"] == 0

@@ -5,8 +5,8 @@ import shutil
 import numpy as np
 import pytest
 
-from experiments import browser_pictures
-from experiments.browser_pictures import BrowserError
+from experiments.tools import browser_pictures
+from experiments.tools.browser_pictures import BrowserError
 from im2latex_jax import images
 
 KATEX = """window.katex = {render(latex, place) {

@@ -4,7 +4,7 @@ import sys
 
 def build(*arguments):
     return subprocess.run(
-        [sys.executable, "-m", "experiments.build_dataset", "--num_workers=0", *arguments],
+        [sys.executable, "-m", "experiments.tools.build_dataset", "--num_workers=0", *arguments],
         capture_output=True,
         text=True,
     )

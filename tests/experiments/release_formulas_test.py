@@ -1,6 +1,6 @@
 import lzma
 
-from experiments.release_formulas import HELD_OUT, gather
+from experiments.tools.release_formulas import HELD_OUT, gather
 
 
 def test_the_held_out_formulas_are_apart_and_short_inline_ones_left_out(tmp_path):

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from experiments import trials
 from experiments.configs import released
-from im2latex_jax import train
+from experiments.tools import trials
+from im2latex_jax.training import run
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def configs(monkeypatch):
         (workdir / "result.json").write_text(json.dumps(result))
         return result
 
-    monkeypatch.setattr(train, "run", record)
+    monkeypatch.setattr(run, "run", record)
     return given
 
 

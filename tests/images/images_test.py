@@ -11,12 +11,12 @@ import zlib
 import cv2
 import numpy as np
 import pytest
-from damage import damage
 from matplotlib import mathtext
 from matplotlib.font_manager import FontProperties
 from PIL import Image, ImageFile
 
 from im2latex_jax import images
+from tests.support.damage import damage
 
 FORMULAS = (
     r"\dfrac{a+b}{\sqrt{x^2-1}} = \sum_{n=1}^{\infty} \dfrac{x^n}{n!}",

@@ -13,8 +13,15 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from ml_collections import ConfigDict
 
-from im2latex_jax import augmentation, images
-from im2latex_jax.augmentation import OFF, AugmentationError, Settings, augment, max_size
+from im2latex_jax import images
+from im2latex_jax.input_pipeline import augmentation
+from im2latex_jax.input_pipeline.augmentation import (
+    OFF,
+    AugmentationError,
+    Settings,
+    augment,
+    max_size,
+)
 from im2latex_jax.rendering import mathtext
 
 ALWAYS = Settings(probability=1)
@@ -26,7 +33,7 @@ NOTHING = Settings(
 HASH = """
 import hashlib, sys
 import cv2, numpy as np
-from im2latex_jax.augmentation import Settings, augment
+from im2latex_jax.input_pipeline.augmentation import Settings, augment
 cv2.setNumThreads(int(sys.argv[1]))
 ink = cv2.resize(np.eye(12, 40, dtype=np.uint8) * 255, (160, 48), interpolation=cv2.INTER_AREA)
 digest = hashlib.sha256()

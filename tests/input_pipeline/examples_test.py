@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from im2latex_jax import augmentation, examples, images
+from im2latex_jax import images
 from im2latex_jax.datasets import statistics
 from im2latex_jax.errors import Im2latexError
+from im2latex_jax.input_pipeline import augmentation, examples
 from im2latex_jax.latex.vocabulary import Vocabulary
 from im2latex_jax.rendering import mathtext
 

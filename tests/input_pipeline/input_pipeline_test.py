@@ -224,8 +224,8 @@ def test_worker_processes_end_with_a_program_that_is_killed(tmp_path):
     program.write_text(
         f"""if __name__ == "__main__":
         import multiprocessing, sys, time
-        sys.path.insert(0, {str(pathlib.Path(__file__).parent)!r})
-        import input_pipeline_test as test
+        sys.path.insert(0, {str(pathlib.Path(__file__).parents[2])!r})
+        from tests.input_pipeline import input_pipeline_test as test
         source = test.BatchSource(test.toy_plan(), test.load)
         batches = test.input_pipeline.batches(source, num_workers=2)
         next(batches)

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from im2latex_jax.rendering.commands import COMMANDS
+from im2latex_jax.latex.commands import COMMANDS
 
 DANGEROUS = """
     input include openin openout read readline write write18 immediate def edef gdef xdef let

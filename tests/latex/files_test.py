@@ -2,7 +2,7 @@
 
 import pytest
 
-from im2latex_jax.rendering.formula_lines import FormulaFileError, FormulaLine, read_formulas
+from im2latex_jax.latex.files import FormulaFileError, FormulaLine, read_formulas
 
 
 @pytest.fixture

@@ -170,7 +170,7 @@ def test_reference_gives_the_same_tokens_and_speed(shared_data):
     same = sum(
         ours.split() == theirs.split() for ours, (_, theirs) in zip(normalized, pairs, strict=True)
     )
-    # 96 % of those that compile, which only TeX can tell (see experiments.normalizer_report).
+    # 96 % of those that compile, which only TeX can tell (see experiments.reports.normalizer).
     assert same / len(pairs) >= 0.95
     assert len(pairs) / seconds >= 2000
     again = [normal for normal, _ in normalize_lines(line for line in normalized if line)]

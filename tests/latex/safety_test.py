@@ -2,7 +2,7 @@ r"""What may be given to TeX, decided from the text alone."""
 
 import pytest
 
-from im2latex_jax.rendering.formula_check import MAX_CHARACTERS, MAX_DEPTH, refusal
+from im2latex_jax.latex.safety import MAX_CHARACTERS, MAX_DEPTH, refusal
 
 HARMLESS = [
     r"\frac{a}{b}+\sqrt[3]{x}",

@@ -8,9 +8,12 @@ import pytest
 from PIL import Image
 
 from experiments.configs import finetune
-from im2latex_jax import Recognizer, cli, model_files, train
+from im2latex_jax import Recognizer
+from im2latex_jax.cli import main as cli
 from im2latex_jax.latex.canonical import canonicalize
+from im2latex_jax.model import saved_model
 from im2latex_jax.rendering import mathtext
+from im2latex_jax.training import run
 
 # Not in the training's typesetting: mathtext draws them, not TeX.
 FORMULAS = (
@@ -23,7 +26,7 @@ FORMULAS = (
 
 
 def test_they_are_small():
-    size = sum(file.stat().st_size for file in model_files.packaged().iterdir())
+    size = sum(file.stat().st_size for file in saved_model.packaged().iterdir())
     assert 1e6 < size < 30e6
 
 
@@ -76,5 +79,5 @@ def test_fifty_pairs_teach_a_new_symbol(tmp_path):
     config.eval_batch_size = 8
     config.quiet = True
     assert len(misread(Recognizer.load(), others)) == len(others)
-    train.run(config, tmp_path / "run")
+    run.run(config, tmp_path / "run")
     assert len(misread(Recognizer.load(tmp_path / "run"), others)) <= 0.5 * len(others)

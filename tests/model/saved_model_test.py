@@ -6,10 +6,10 @@ import shutil
 import jax
 import numpy as np
 import pytest
-import tiny_model
 
-from im2latex_jax import model_files
 from im2latex_jax.errors import Im2latexError
+from im2latex_jax.model import saved_model
+from tests.support import tiny_model
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def test_a_model_comes_back_from_its_folder_and_from_a_work_directory(tmp_path):
     model = tiny_model.build()
     tiny_model.save(tmp_path / "run" / "model")
     for path in (tmp_path / "run" / "model", tmp_path / "run"):
-        loaded = model_files.load(path)
+        loaded = saved_model.load(path)
         assert loaded.vocabulary == model.vocabulary
         assert loaded.buckets == model.buckets
         assert (loaded.temperature, loaded.scale) == (model.temperature, model.scale)
@@ -31,7 +31,7 @@ def test_a_model_comes_back_from_its_folder_and_from_a_work_directory(tmp_path):
 
 def test_a_folder_without_a_model_is_refused(tmp_path):
     with pytest.raises(Im2latexError, match=r"no model"):
-        model_files.load(tmp_path)
+        saved_model.load(tmp_path)
 
 
 def test_another_vocabulary_is_refused(tmp_path):
@@ -42,15 +42,15 @@ def test_another_vocabulary_is_refused(tmp_path):
     for other in (longer, turned):
         path.write_text(json.dumps(other))
         with pytest.raises(Im2latexError, match="the vocabulary of another model"):
-            model_files.load(folder)
+            saved_model.load(folder)
     # A model that was saved without a digest has only the vocabulary's size to be compared with.
     description = json.loads((folder / "model.json").read_text())
     del description["vocabulary_sha256"]
     (folder / "model.json").write_text(json.dumps(description))
-    assert model_files.load(folder).vocabulary.tokens == tuple(turned)
+    assert saved_model.load(folder).vocabulary.tokens == tuple(turned)
     path.write_text(json.dumps(longer))
     with pytest.raises(Im2latexError, match="the weights are of another network"):
-        model_files.load(folder)
+        saved_model.load(folder)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_broken_description_is_refused_in_one_line(change, folder, tmp_path):
     shutil.copytree(folder, tmp_path / "broken")
     (tmp_path / "broken" / "model.json").write_text(json.dumps({**description, **change}))
     with pytest.raises(Im2latexError, match="is no model's description") as caught:
-        model_files.load(tmp_path / "broken")
+        saved_model.load(tmp_path / "broken")
     assert "\n" not in str(caught.value)
 
 
@@ -89,7 +89,7 @@ def test_other_settings_than_the_weights_are_refused(tmp_path):
     description["model"]["blocks"] = [0, 2]
     path.write_text(json.dumps(description))
     with pytest.raises(Im2latexError, match="missing from the file"):
-        model_files.load(folder)
+        saved_model.load(folder)
 
 
 def test_truncated_weights_are_refused_in_one_line(tmp_path):
@@ -97,5 +97,5 @@ def test_truncated_weights_are_refused_in_one_line(tmp_path):
     path = folder / "weights.safetensors"
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(Im2latexError, match="cannot read the weights") as caught:
-        model_files.load(folder)
+        saved_model.load(folder)
     assert "\n" not in str(caught.value)

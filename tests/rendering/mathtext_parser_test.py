@@ -6,7 +6,7 @@ import pytest
 from matplotlib import _mathtext
 from matplotlib.font_manager import FontProperties
 
-from im2latex_jax.datasets import grammar
+from im2latex_jax.datasets.synthetic import grammar
 from im2latex_jax.rendering import mathtext
 
 FURTHER = [

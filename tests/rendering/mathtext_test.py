@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from im2latex_jax.datasets import grammar
+from im2latex_jax.datasets.synthetic import grammar
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.rendering import mathtext
 

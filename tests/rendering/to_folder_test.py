@@ -10,10 +10,10 @@ import time
 
 import pytest
 
-from im2latex_jax.rendering import folder, mathtext
-from im2latex_jax.rendering.folder import RenderFolderError, render_to_folder
-from im2latex_jax.rendering.formula_lines import FormulaFileError
+from im2latex_jax.latex.files import FormulaFileError
+from im2latex_jax.rendering import mathtext, to_folder
 from im2latex_jax.rendering.styles import RenderStyle
+from im2latex_jax.rendering.to_folder import RenderFolderError, render_to_folder
 
 needs_tex = pytest.mark.skipif(
     shutil.which("latex") is None or shutil.which("dvipng") is None,
@@ -44,9 +44,9 @@ def stub_engine(monkeypatch):
             asked.append(formula)
             bad = "bad" in formula
             png = None if bad else b"PNG of " + formula.encode() + b"IEND\xaeB`\x82"
-            yield folder.Rendered(index, png, "is bad" if bad else None)
+            yield to_folder.Rendered(index, png, "is bad" if bad else None)
 
-    monkeypatch.setattr(folder, "render_formulas", render)
+    monkeypatch.setattr(to_folder, "render_formulas", render)
     return asked
 
 
@@ -65,12 +65,12 @@ def test_pictures_index_and_rejections(formulas, tmp_path):
         f"3\t{formulas}:4: the line is empty\n"
         f"4\t{formulas}:5: not utf-8: byte 0xE9 at column 4\n"
     )
-    [expected] = folder.render_formulas([r"\frac{1}{2}"], RenderStyle(dpi=80))
+    [expected] = to_folder.render_formulas([r"\frac{1}{2}"], RenderStyle(dpi=80))
     assert (out / "000005.png").read_bytes() == expected.png
 
 
 def test_mathtext_serves_without_tex(formulas, tmp_path, monkeypatch):
-    monkeypatch.setattr(folder, "render_formulas", None)
+    monkeypatch.setattr(to_folder, "render_formulas", None)
     out = tmp_path / "out"
 
     summary = render_to_folder(formulas, out, engine="mathtext", dpi=90, jobs=1)
@@ -112,14 +112,14 @@ def test_half_written_files_are_not_taken_as_finished(formulas, tmp_path, stub_e
 def test_an_error_in_the_middle_keeps_what_was_finished(formulas, tmp_path, stub_engine):
     out, reference = tmp_path / "out", tmp_path / "reference"
     render_to_folder(formulas, reference)
-    original = folder.render_formulas
+    original = to_folder.render_formulas
 
     def breaking(*args):
         yield from (result for result, _ in zip(original(*args), range(2), strict=False))
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(folder, "render_formulas", breaking)
+        patch.setattr(to_folder, "render_formulas", breaking)
         with pytest.raises(KeyboardInterrupt):
             render_to_folder(formulas, out)
     assert len((out / "index.tsv").read_text().splitlines()) == 2
@@ -133,8 +133,9 @@ def test_a_killed_run_goes_on_to_the_same_end(tmp_path):
     formulas, out, reference = (tmp_path / name for name in ("list.txt", "out", "reference"))
     formulas.write_text("".join(f"x_{{{n}}}\n" if n % 7 else "x^2^3\n" for n in range(40)))
     program = (
-        "from im2latex_jax.rendering import tex, folder; tex.BATCH_SIZE = 4; "
-        f"folder.render_to_folder({str(formulas)!r}, {str(out)!r}, jobs=1)"
+        "from im2latex_jax.rendering import to_folder; "
+        "from im2latex_jax.rendering.tex import render; render.BATCH_SIZE = 4; "
+        f"to_folder.render_to_folder({str(formulas)!r}, {str(out)!r}, jobs=1)"
     )
     environment = os.environ | {"TMPDIR": str(tmp_path)}
     process = subprocess.Popen([sys.executable, "-c", program], env=environment)

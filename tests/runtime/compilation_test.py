@@ -7,8 +7,8 @@ import sys
 import jax
 import pytest
 
-from im2latex_jax import compilation
 from im2latex_jax.errors import Im2latexError
+from im2latex_jax.runtime import compilation
 
 
 def test_a_gpu_is_made_deterministic_beside_other_flags(monkeypatch):

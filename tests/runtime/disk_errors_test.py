@@ -6,7 +6,7 @@ import resource
 
 import pytest
 
-from im2latex_jax import disk_errors
+from im2latex_jax.runtime import disk_errors
 
 
 @pytest.mark.parametrize(

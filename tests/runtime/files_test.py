@@ -9,14 +9,14 @@ import sys
 
 import pytest
 
-from im2latex_jax import whole_files
+from im2latex_jax.runtime import files
 
 
 def test_a_file_is_written_and_replaced(tmp_path):
     path = tmp_path / "file.json"
-    whole_files.write_text(path, "first\r\né\n")
+    files.write_text(path, "first\r\né\n")
     assert path.read_bytes() == "first\r\né\n".encode()
-    whole_files.write_bytes(str(path), b"second")
+    files.write_bytes(str(path), b"second")
     assert path.read_bytes() == b"second"
     assert os.listdir(tmp_path) == ["file.json"]
 
@@ -33,8 +33,8 @@ def test_a_failure_leaves_what_was_there_and_nothing_else(tmp_path, monkeypatch)
     with monkeypatch.context() as patch:
         patch.setattr(pathlib.Path, "write_bytes", full)
         with pytest.raises(OSError, match="No space left"):
-            whole_files.write_text(path, "second")
-    with pytest.raises(KeyboardInterrupt), whole_files.replacing(path) as part:
+            files.write_text(path, "second")
+    with pytest.raises(KeyboardInterrupt), files.replacing(path) as part:
         part.write_text("third")
         raise KeyboardInterrupt
     assert path.read_text() == "first"
@@ -44,8 +44,8 @@ def test_a_failure_leaves_what_was_there_and_nothing_else(tmp_path, monkeypatch)
 def test_what_a_kill_leaves_is_removed_and_nothing_else(tmp_path):
     program = """if True:
         import os, signal, sys
-        from im2latex_jax import whole_files
-        with whole_files.replacing(sys.argv[1]) as part:
+        from im2latex_jax.runtime import files
+        with files.replacing(sys.argv[1]) as part:
             part.write_text("half")
             os.kill(os.getpid(), signal.SIGKILL)
     """
@@ -56,6 +56,6 @@ def test_what_a_kill_leaves_is_removed_and_nothing_else(tmp_path):
     (left,) = tmp_path.iterdir()
     for name in ("kept.part", "kept.json"):
         (tmp_path / name).touch()
-    whole_files.remove_unfinished(tmp_path)
+    files.remove_unfinished(tmp_path)
     assert sorted(os.listdir(tmp_path)) == ["kept.json", "kept.part"]
     assert left.name.startswith("file.json.")

@@ -3,8 +3,8 @@
 import pytest
 
 from experiments.configs import tiny
-from im2latex_jax import processes
 from im2latex_jax.errors import Im2latexError
+from im2latex_jax.runtime import multihost
 
 
 @pytest.mark.parametrize(
@@ -21,10 +21,10 @@ def test_a_wrong_description_is_refused_without_waiting(coordinator, process_id,
     config.enabled, config.coordinator = True, coordinator
     config.num_processes, config.process_id = 2, process_id
     with pytest.raises(Im2latexError, match=message):
-        processes.start(config)
+        multihost.start(config)
 
 
 def test_a_run_of_one_process_joins_nothing():
-    processes.start(tiny.get_config().distributed)
-    assert processes.is_first()
-    assert processes.together(lambda: 3) == processes.by_first(lambda: 3) == 3
+    multihost.start(tiny.get_config().distributed)
+    assert multihost.is_first()
+    assert multihost.together(lambda: 3) == multihost.by_first(lambda: 3) == 3

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from im2latex_jax import interruption
-from im2latex_jax.interruption import Interrupted
+from im2latex_jax.runtime import preemption
+from im2latex_jax.runtime.preemption import Interrupted
 
 
 def send(number=signal.SIGTERM):
@@ -16,14 +16,14 @@ def send(number=signal.SIGTERM):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_raises_at_once(number):
-    with pytest.raises(Interrupted, match="the same command goes on"), interruption.listening():
+    with pytest.raises(Interrupted, match="the same command goes on"), preemption.listening():
         send(number)
         raise AssertionError("went on")
 
 
 def test_a_deferred_signal_waits_to_be_asked_for():
     reached = []
-    with interruption.listening() as signals:
+    with preemption.listening() as signals:
         with pytest.raises(Interrupted), signals.deferred():
             signals.check()
             send()
@@ -36,7 +36,7 @@ def test_a_deferred_signal_waits_to_be_asked_for():
 
 
 def test_a_second_signal_is_heard_even_if_the_first_was_deferred():
-    with interruption.listening() as signals:
+    with preemption.listening() as signals:
         with pytest.raises(KeyboardInterrupt) as caught, signals.deferred():
             send()
             send(signal.SIGINT)
@@ -45,7 +45,7 @@ def test_a_second_signal_is_heard_even_if_the_first_was_deferred():
 
 def test_the_handlers_that_were_there_come_back():
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
-    with interruption.listening() as signals:
+    with preemption.listening() as signals:
         assert signal.getsignal(signal.SIGTERM) == signals.note
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
 
@@ -55,7 +55,7 @@ def test_a_thread_leaves_signals_to_the_main_thread():
     seen = []
 
     def listen():
-        with interruption.listening() as signals:
+        with preemption.listening() as signals:
             seen.append(signal.getsignal(signal.SIGTERM))
             signals.check()
 
@@ -72,7 +72,7 @@ def test_shared_signals_count_when_all_know_of_them_and_not_before():
         asked.append(wanted)
         return len(asked) == 3  # another process's wish, say
 
-    signals = interruption.Signals()
+    signals = preemption.Signals()
     signals.share(vote)
     signals.check()
     signals.received = True

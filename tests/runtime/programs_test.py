@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from im2latex_jax import compilation, interruption, programs
-from im2latex_jax.interruption import Interrupted, Signals
-from im2latex_jax.programs import Programs, leave
+from im2latex_jax.runtime import compilation, preemption, programs
+from im2latex_jax.runtime.preemption import Interrupted, Signals
+from im2latex_jax.runtime.programs import Programs, leave
 
 
 def test_a_program_serves_all_arguments_of_its_shapes():
@@ -46,7 +46,7 @@ class Slow:
 def test_a_signal_is_heard_while_a_program_is_compiled():
     threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
     started = time.perf_counter()
-    with interruption.listening() as signals, pytest.raises(Interrupted), signals.deferred():
+    with preemption.listening() as signals, pytest.raises(Interrupted), signals.deferred():
         Programs(Slow(), signals)(1.0 * np.ones(2))
     assert time.perf_counter() - started < 10
 

@@ -7,29 +7,29 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import several
-import tiny_run
 from jax.sharding import PartitionSpec as P
 
-from im2latex_jax import devices, train
 from im2latex_jax.errors import Im2latexError
+from im2latex_jax.runtime import sharding
+from im2latex_jax.training import run
+from tests.support import several, tiny_run
 
 
 def test_large_arrays_are_split_along_their_longest_dimension_that_divides():
-    assert devices.split_spec((256, 768), 2) == P(None, "fsdp")
-    assert devices.split_spec((769, 256), 2) == P(None, "fsdp")
-    assert devices.split_spec((3, 3, 512, 128), 4) == P(None, None, "fsdp")
-    assert devices.split_spec((769, 257), 2) == P()
+    assert sharding.split_spec((256, 768), 2) == P(None, "fsdp")
+    assert sharding.split_spec((769, 256), 2) == P(None, "fsdp")
+    assert sharding.split_spec((3, 3, 512, 128), 4) == P(None, None, "fsdp")
+    assert sharding.split_spec((769, 257), 2) == P()
 
 
 def test_small_arrays_and_all_without_fsdp_are_whole():
-    assert devices.split_spec((256, 768), 1) == P()
-    assert devices.split_spec((512,), 2) == P()
-    assert devices.split_spec((), 2) == P()
+    assert sharding.split_spec((256, 768), 1) == P()
+    assert sharding.split_spec((512,), 2) == P()
+    assert sharding.split_spec((), 2) == P()
 
 
 def test_on_one_device_nothing_is_touched():
-    layout = devices.Layout()
+    layout = sharding.Layout()
     tree = {"images": np.zeros(3)}
     assert layout.put_batch(tree) is tree
     assert layout.split(tree) is tree
@@ -43,11 +43,11 @@ def test_on_one_device_nothing_is_touched():
 
 def test_fsdp_that_does_not_divide_the_devices_is_refused():
     with pytest.raises(Im2latexError, match=r"config\.fsdp is 3, and there are \d+ devices"):
-        devices.make_layout(3)
+        sharding.make_layout(3)
 
 
 def test_fetched_arrays_are_numpy_arrays():
-    fetched = devices.fetch({"a": jnp.arange(3), "b": np.float32(2)})
+    fetched = sharding.fetch({"a": jnp.arange(3), "b": np.float32(2)})
     assert isinstance(fetched["a"], np.ndarray)
     np.testing.assert_array_equal(fetched["a"], [0, 1, 2])
 
@@ -72,7 +72,7 @@ def test_eight_devices_give_the_loss_curve_of_one_and_their_checkpoint_goes_on_t
     (workdir / "result.json").unlink()
     shutil.rmtree(workdir / "checkpoints" / "12")
     settings = tiny_run.config(training / "data", eval_batch_size=4)
-    resumed = train.run(settings, workdir)
+    resumed = run.run(settings, workdir)
     assert resumed["step"] == 12
     assert resumed["loss"] == pytest.approx(finished[1]["loss"], abs=1e-5)
     np.testing.assert_allclose(several.losses(workdir), one, rtol=0, atol=1e-5)

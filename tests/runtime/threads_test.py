@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from im2latex_jax.threads import any_left, in_thread
+from im2latex_jax.runtime.threads import any_left, in_thread
 
 
 def test_what_is_returned_and_raised_comes_back():

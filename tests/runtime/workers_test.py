@@ -8,17 +8,17 @@ import sys
 
 import pytest
 
-from im2latex_jax import parallel
+from im2latex_jax.runtime import workers
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 SCRIPT = """
 import signal, sys, time
-from im2latex_jax import parallel
+from im2latex_jax.runtime import workers
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background ignore it
     try:
-        for _ in parallel.ordered_map(time.sleep, [0.0] * 4 + [0.2] * 1000, 2):
+        for _ in workers.ordered_map(time.sleep, [0.0] * 4 + [0.2] * 1000, 2):
             print("done", flush=True)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -27,7 +27,7 @@ if __name__ == "__main__":
 
 @pytest.mark.parametrize("num_workers", [0, 2])
 def test_results_come_in_order(num_workers):
-    assert list(parallel.ordered_map(str, range(20), num_workers)) == list(map(str, range(20)))
+    assert list(workers.ordered_map(str, range(20), num_workers)) == list(map(str, range(20)))
 
 
 def test_ctrl_c_in_a_terminal_shows_no_traceback_of_a_worker(tmp_path):

@@ -1,4 +1,4 @@
-"""python tests/kill_twenty_times.py [--kills 20] [--seed 0]
+"""python -m tests.support.kill_twenty_times [--kills 20] [--seed 0]
 
 Kills a run with SIGKILL at random moments: while it builds its data, steps, evaluates and saves.
 Each time it is started again with the same command. Prints a table and says whether the parameters
@@ -17,9 +17,9 @@ import tempfile
 import threading
 import time
 
-import tiny_run
+from tests.support import tiny_run
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 PHASES = ("stepping", "saving", "evaluating")
 MARK = "phase:"
 PATIENCE = 300  # seconds without a word before a run counts as hung
@@ -58,14 +58,17 @@ def announce(owner: object, name: str, phase: str) -> None:
 
 def child(workdir: pathlib.Path, data_dir: pathlib.Path, changes: dict) -> None:
     """The run that gets killed."""
-    from im2latex_jax import checkpoints, compilation, datasets, evaluate, train, train_loop
+    from im2latex_jax import datasets
+    from im2latex_jax.runtime import compilation
+    from im2latex_jax.training import checkpoints, run, validation
+    from im2latex_jax.training import loop as train_loop
 
     announce(datasets, "load", "building")
     announce(train_loop.TrainLoop, "_take_step", "stepping")
     announce(checkpoints.Checkpoints, "save", "saving")
-    announce(evaluate, "evaluate", "evaluating")
+    announce(validation, "evaluate", "evaluating")
     compilation.enable_cache()
-    train.run(tiny_run.config(data_dir, **changes), workdir)
+    run.run(tiny_run.config(data_dir, **changes), workdir)
 
 
 def start(folder: pathlib.Path, workdir: pathlib.Path, num_epochs: int, kill: Kill | None):

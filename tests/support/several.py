@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 SECONDS = 300  # until a process counts as hung
 HERE = "HERE"
 # Compiling takes most of such a run. Without LLVM's optimizations it takes half of the time; losses
@@ -102,10 +102,10 @@ def child() -> None:
     """
     import jax
 
-    from im2latex_jax import compilation, devices
-    from im2latex_jax.train_loop import TrainLoop
+    from im2latex_jax.runtime import compilation, sharding
+    from im2latex_jax.training.loop import TrainLoop
 
-    devices.MIN_SPLIT_SIZE = 256
+    sharding.MIN_SPLIT_SIZE = 256
     enable_cache, take_step = compilation.enable_cache, TrainLoop._take_step
 
     def keep_all_programs():

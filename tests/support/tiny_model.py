@@ -6,10 +6,9 @@ import jax
 import numpy as np
 
 from experiments.configs import tiny
-from im2latex_jax import model_files
 from im2latex_jax.input_pipeline import Bucket
 from im2latex_jax.latex.vocabulary import SPECIAL_TOKENS, Vocabulary
-from im2latex_jax.model import im2latex
+from im2latex_jax.model import im2latex, saved_model
 
 TOKENS = (
     *("x", "y", "1", "+", "=", "\\alpha", "\\frac", "\\sqrt", "{", "}", "_", "^"),
@@ -21,7 +20,7 @@ def build(
     seed: int = 0,
     tokens: tuple[str, ...] = TOKENS,
     buckets: tuple[Bucket, ...] = (Bucket(64, 160, 32),),
-) -> model_files.TrainedModel:
+) -> saved_model.TrainedModel:
     """A model with parameters drawn from `seed`, large enough to have opinions."""
     config = tiny.get_config().model
     vocabulary = Vocabulary(SPECIAL_TOKENS + tokens)
@@ -31,10 +30,10 @@ def build(
     params = jax.tree.map(
         lambda leaf: np.float32(2 * rng.standard_normal(leaf.shape) / leaf.shape[0] ** 0.5), shapes
     )
-    return model_files.TrainedModel(network, config, params, vocabulary, buckets)
+    return saved_model.TrainedModel(network, config, params, vocabulary, buckets)
 
 
 def save(folder: pathlib.Path, **settings) -> pathlib.Path:
     """Writes such a model; returns its folder."""
-    model_files.save(folder, build(**settings))
+    saved_model.save(folder, build(**settings))
     return folder

@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from im2latex_jax import fingerprints
-from im2latex_jax.checkpoints import CheckpointError, Checkpoints, Progress
 from im2latex_jax.errors import Im2latexError
-from im2latex_jax.train_state import TrainState
+from im2latex_jax.training import fingerprints
+from im2latex_jax.training.checkpoints import CheckpointError, Checkpoints, Progress
+from im2latex_jax.training.state import TrainState
 
 
 def state(step, size=3):

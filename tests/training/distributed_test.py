@@ -6,10 +6,9 @@ import shutil
 
 import numpy as np
 import pytest
-import several
-import tiny_run
 
-from im2latex_jax import train
+from im2latex_jax.training import run
+from tests.support import several, tiny_run
 
 # Two simulated devices each; parameters split over all four, across the processes.
 SETTINGS = {"devices": 2, "fsdp": 4}
@@ -63,7 +62,7 @@ def test_two_processes_stop_and_die_together_and_resume_to_the_same_result(train
     assert tiny_run.weights(disturbed) == tiny_run.weights(alone)
     assert json.loads((disturbed / "result.json").read_text())["loss"] == result["loss"]
 
-    resumed = train.run(tiny_run.config(training / "data"), fewer)
+    resumed = run.run(tiny_run.config(training / "data"), fewer)
     assert resumed["step"] == 12
     assert resumed["loss"] == pytest.approx(result["loss"], abs=1e-5)
     starts = json.loads((fewer / "environment.json").read_text())["later_starts"]

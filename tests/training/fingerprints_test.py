@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from im2latex_jax import fingerprints
+from im2latex_jax.training import fingerprints
 
 TREE = {"a": np.asarray([1.0, 2.0], np.float32), "b": (np.asarray(3),)}
 

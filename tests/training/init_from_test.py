@@ -7,15 +7,16 @@ import types
 import jax
 import numpy as np
 import pytest
-import tiny_model
 from PIL import Image
 
 from experiments.configs import finetune
-from im2latex_jax import fine_tuning, model_files, train
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.input_pipeline import Bucket
 from im2latex_jax.latex.vocabulary import SPECIAL_TOKENS, Vocabulary
+from im2latex_jax.model import saved_model
 from im2latex_jax.rendering import mathtext
+from im2latex_jax.training import init_from, run
+from tests.support import tiny_model
 
 FORMULAS = ["x", "y+1", r"\alpha", "x=y", r"\frac{x}{y}", "x^1", "y_1", r"\sqrt{x}"]
 LARGE = Bucket(192, 1024, 64)  # none of the pairs needs it
@@ -57,22 +58,22 @@ def config(initial, pairs_file, tmp_path):
 def test_a_model_keeps_its_buckets_and_gets_those_that_are_larger():
     known = (Bucket(64, 160, 32), Bucket(32, 320, 48))
     fitting, wider, longer = Bucket(32, 96, 16), Bucket(64, 176, 16), Bucket(32, 96, 64)
-    merged = fine_tuning.merge_buckets(known, (fitting, wider, longer))
+    merged = init_from.merge_buckets(known, (fitting, wider, longer))
     assert merged == (longer, known[1], known[0], wider)
-    assert fine_tuning.merge_buckets((), (wider, fitting)) == (fitting, wider)
+    assert init_from.merge_buckets((), (wider, fitting)) == (fitting, wider)
 
 
 def test_old_tokens_keep_their_ids_and_new_ones_come_after_them():
     old = Vocabulary((*SPECIAL_TOKENS, "b", "a"))
     captions = Vocabulary((*SPECIAL_TOKENS, "c", "a", "d"))
-    assert fine_tuning.extend(old, captions).tokens == (*SPECIAL_TOKENS, "b", "a", "c", "d")
-    assert fine_tuning.extend(old, old) == old
+    assert init_from.extend(old, captions).tokens == (*SPECIAL_TOKENS, "b", "a", "c", "d")
+    assert init_from.extend(old, old) == old
 
 
 def test_trained_values_stay_and_new_tokens_have_fresh_ones():
     trained = {"embedding": np.ones((2, 3)), "bias": np.ones(2), "kernel": np.ones((4, 4))}
     fresh = {"embedding": np.zeros((5, 3)), "bias": np.zeros(3), "kernel": np.zeros((4, 4))}
-    grown = fine_tuning.grow(trained, fresh)
+    grown = init_from.grow(trained, fresh)
     np.testing.assert_array_equal(grown["embedding"], [[1] * 3, [1] * 3, *[[0] * 3] * 3])
     np.testing.assert_array_equal(grown["bias"], [1, 1, 0])
     np.testing.assert_array_equal(grown["kernel"], np.ones((4, 4)))
@@ -80,8 +81,8 @@ def test_trained_values_stay_and_new_tokens_have_fresh_ones():
 
 def test_a_run_begins_with_the_model_and_its_network(config, initial, tmp_path):
     config.optimizer.learning_rate = 0.0
-    train.run(config, tmp_path / "run")
-    before, after = model_files.load(initial), model_files.load(tmp_path / "run")
+    run.run(config, tmp_path / "run")
+    before, after = saved_model.load(initial), saved_model.load(tmp_path / "run")
     size = len(before.vocabulary)
     assert after.vocabulary.tokens[:size] == before.vocabulary.tokens
     assert "\\beta" in after.vocabulary.tokens[size:]
@@ -101,17 +102,17 @@ def test_a_run_begins_with_the_model_and_its_network(config, initial, tmp_path):
 
 
 def test_training_changes_the_model_and_resumes(config, initial, tmp_path):
-    result = train.run(config, tmp_path / "run")
-    before, after = model_files.load(initial).params, model_files.load(tmp_path / "run").params
+    result = run.run(config, tmp_path / "run")
+    before, after = saved_model.load(initial).params, saved_model.load(tmp_path / "run").params
     changed = jax.tree.map(lambda old, new: not np.array_equal(old, new), before, after)
     assert all(jax.tree.leaves(changed["encoder"]))
-    assert train.run(config, tmp_path / "run") == result
+    assert run.run(config, tmp_path / "run") == result
 
 
 def test_says_that_there_is_no_such_model(config, tmp_path):
     config.init_from = str(tmp_path / "nowhere")
     with pytest.raises(Im2latexError, match="nowhere: no model here"):
-        train.run(config, tmp_path / "run")
+        run.run(config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 

@@ -8,14 +8,13 @@ import subprocess
 import sys
 import time
 
-import kill_twenty_times
 import pytest
-import tiny_run
-from kill_twenty_times import Kill
 
-from im2latex_jax import train
+from im2latex_jax.training import run
+from tests.support import kill_twenty_times, tiny_run
+from tests.support.kill_twenty_times import Kill
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow
 
 
@@ -29,7 +28,7 @@ def test_killed_and_stopped_again_and_again_it_ends_as_one_left_alone(training, 
             assert (outcome.phase, outcome.checkpoint) == ("building", 0)
     settings = tiny_run.config(tmp_path / "data")
     terminate(workdir, tmp_path / "data")
-    train.run(settings, workdir)
+    run.run(settings, workdir)
     assert tiny_run.weights(workdir) == tiny_run.weights(finished[0])
     ended, alone = (tiny_run.final_state(x, settings)[0] for x in (workdir, finished[0]))
     assert [x.tobytes() for x in ended] == [x.tobytes() for x in alone]

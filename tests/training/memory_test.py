@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import pytest
 
 from experiments.configs import tiny
-from im2latex_jax import memory, train
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.input_pipeline import Bucket
+from im2latex_jax.training import memory, run
 
 GIB = 2**30
 
@@ -60,8 +60,8 @@ def test_a_device_without_memory_is_told_in_one_line(tmp_path, monkeypatch):
     def exhaust(*_):
         raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes")
 
-    monkeypatch.setattr(train, "_run", exhaust)
+    monkeypatch.setattr(run, "_run", exhaust)
     with pytest.raises(Im2latexError, match=r"run: the device has run out of memory; .*batch_size"):
-        train.run(tiny.get_config(), tmp_path / "run")
+        run.run(tiny.get_config(), tmp_path / "run")
     other = jax.errors.JaxRuntimeError("INTERNAL: something else")
     assert not memory.is_exhausted(other)

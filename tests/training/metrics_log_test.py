@@ -5,11 +5,11 @@ import resource
 import numpy as np
 import pytest
 
-from im2latex_jax import logs
+from im2latex_jax.training import metrics_log
 
 
 def write(workdir, first_step, steps):
-    with logs.Logs(workdir, first_step=first_step, num_steps=10, quiet=True) as log:
+    with metrics_log.Logs(workdir, first_step=first_step, num_steps=10, quiet=True) as log:
         for step in steps:
             log.write(step, "train", {"loss": 1.0 / step})
 
@@ -17,7 +17,7 @@ def write(workdir, first_step, steps):
 def test_a_resumed_record_has_every_step_once(tmp_path):
     write(tmp_path, 0, [2, 4, 6])
     write(tmp_path, 4, [6, 8])
-    lines = logs.read(tmp_path / "metrics.jsonl")
+    lines = metrics_log.read(tmp_path / "metrics.jsonl")
     assert [line["step"] for line in lines] == [2, 4, 6, 8]
     assert lines[0] == {"step": 2, "kind": "train", "loss": 0.5}
 
@@ -26,13 +26,13 @@ def test_a_line_that_was_cut_off_is_left_out(tmp_path):
     write(tmp_path, 0, [2, 4])
     path = tmp_path / "metrics.jsonl"
     path.write_text(path.read_text()[:-10])
-    assert [line["step"] for line in logs.read(path)] == [2]
+    assert [line["step"] for line in metrics_log.read(path)] == [2]
     write(tmp_path, 4, [6])
-    assert [line["step"] for line in logs.read(path)] == [2, 6]
+    assert [line["step"] for line in metrics_log.read(path)] == [2, 6]
 
 
 def test_a_missing_record_is_empty(tmp_path):
-    assert logs.read(tmp_path / "metrics.jsonl") == []
+    assert metrics_log.read(tmp_path / "metrics.jsonl") == []
 
 
 def test_figures_are_printed_where_there_is_no_terminal(tmp_path, capsys):
@@ -41,27 +41,29 @@ def test_figures_are_printed_where_there_is_no_terminal(tmp_path, capsys):
 
 
 def test_a_validation_that_comes_again_is_dropped(tmp_path):
-    with logs.Logs(tmp_path, first_step=0, num_steps=10, quiet=True) as log:
+    with metrics_log.Logs(tmp_path, first_step=0, num_steps=10, quiet=True) as log:
         log.write(4, "train", {"loss": 1.0})
         log.write(4, "validation", {"loss": 2.0})
     for evaluated, kinds in ((True, ["train", "validation"]), (False, ["train"])):
-        with logs.Logs(tmp_path, first_step=4, num_steps=10, quiet=True, evaluated=evaluated):
+        with metrics_log.Logs(
+            tmp_path, first_step=4, num_steps=10, quiet=True, evaluated=evaluated
+        ):
             pass
-        assert [x["kind"] for x in logs.read(tmp_path / "metrics.jsonl")] == kinds
+        assert [x["kind"] for x in metrics_log.read(tmp_path / "metrics.jsonl")] == kinds
 
 
 def test_exact_figures_come_back_to_the_last_bit(tmp_path):
     losses = [np.float32(1) / np.float32(3), np.nextafter(np.float32(1), np.float32(2))]
-    with logs.Logs(tmp_path, first_step=0, num_steps=10, quiet=True) as log:
+    with metrics_log.Logs(tmp_path, first_step=0, num_steps=10, quiet=True) as log:
         line = log.write_exact(2, losses, "abc")
-    assert logs.read(tmp_path / "exact.jsonl") == [line]
+    assert metrics_log.read(tmp_path / "exact.jsonl") == [line]
     assert [np.float32(float.fromhex(x)) for x in line["losses"]] == losses
     assert (line["step"], line["parameters"]) == (2, "abc")
 
 
 def test_a_full_disk_raises_and_nothing_waits_for_it(tmp_path):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    with logs.Logs(tmp_path, first_step=0, num_steps=10, quiet=True) as log:
+    with metrics_log.Logs(tmp_path, first_step=0, num_steps=10, quiet=True) as log:
         resource.setrlimit(resource.RLIMIT_FSIZE, (400, limits[1]))
         try:
             with pytest.raises(OSError, match="File too large"):
@@ -69,6 +71,6 @@ def test_a_full_disk_raises_and_nothing_waits_for_it(tmp_path):
                     log.write(step, "train", {"loss": 1.0})
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    steps = [line["step"] for line in logs.read(tmp_path / "metrics.jsonl")]
+    steps = [line["step"] for line in metrics_log.read(tmp_path / "metrics.jsonl")]
     assert steps == list(range(1, len(steps) + 1))
     assert 0 < len(steps) < 99

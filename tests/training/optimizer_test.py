@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from experiments.configs import tiny
-from im2latex_jax import optimizer
 from im2latex_jax.errors import Im2latexError
+from im2latex_jax.training import optimizer
 
 
 def settings(**changes):

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from experiments.configs import tiny
-from im2latex_jax import provenance
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex.vocabulary import SPECIAL_TOKENS, Vocabulary
+from im2latex_jax.training import provenance
 
 VOCABULARY = Vocabulary((*SPECIAL_TOKENS, "x", "y"))
 

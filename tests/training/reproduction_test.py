@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from im2latex_jax import logs, reproduction
 from im2latex_jax.errors import Im2latexError
-from im2latex_jax.reproduction import Record
+from im2latex_jax.training import metrics_log, reproduction
+from im2latex_jax.training.reproduction import Record
 
 
 def copy(finished, folder):
@@ -41,10 +41,10 @@ def test_other_weights_are_noticed(training, finished, tmp_path):
 
 def test_the_first_step_that_differs_is_named_and_ends_it(training, finished, tmp_path):
     run = copy(finished, tmp_path / "run")
-    lines = logs.read(run / logs.EXACT)
+    lines = metrics_log.read(run / metrics_log.EXACT)
     assert lines[0]["step"] == 2
     lines[1]["losses"][0] = (float.fromhex(lines[1]["losses"][0]) * (1 + 1e-7)).hex()
-    (run / logs.EXACT).write_text("".join(json.dumps(x) + "\n" for x in lines))
+    (run / metrics_log.EXACT).write_text("".join(json.dumps(x) + "\n" for x in lines))
     environment = json.loads((run / "environment.json").read_text())
     environment["packages"]["jax"] = "0.0.1"
     (run / "environment.json").write_text(json.dumps(environment))
@@ -52,7 +52,7 @@ def test_the_first_step_that_differs_is_named_and_ends_it(training, finished, tm
     assert not verdict.same
     assert verdict.text.startswith("step 3 is the first that differs: its loss was")
     assert any(x.startswith("jax 0.0.1 (now ") for x in verdict.environment)
-    assert logs.read(tmp_path / "again" / logs.EXACT)[-1]["step"] == 4
+    assert metrics_log.read(tmp_path / "again" / metrics_log.EXACT)[-1]["step"] == 4
 
 
 def test_a_run_is_not_compared_with_itself(tmp_path):
@@ -79,7 +79,7 @@ def test_a_folder_without_a_run_is_told_in_one_line(tmp_path):
     with pytest.raises(Im2latexError, match=r"holds no run: config\.json is missing"):
         reproduction.reproduce(tmp_path, tmp_path / "again")
     ended = subprocess.run(
-        [sys.executable, "-m", "experiments.reproduce", str(tmp_path)],
+        [sys.executable, "-m", "experiments.tools.reproduce", str(tmp_path)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert ended.returncode == 1
@@ -88,7 +88,7 @@ def test_a_folder_without_a_run_is_told_in_one_line(tmp_path):
 
 
 def test_a_saved_configuration_is_the_one_that_was_given(finished, runs_folder):
-    import tiny_run
+    from tests.support import tiny_run
 
     config = reproduction.saved_config(finished[0])
     assert config.to_dict() == tiny_run.config(runs_folder / "data").to_dict()

@@ -6,12 +6,12 @@ import time
 
 import pytest
 
-from im2latex_jax import run_lock
 from im2latex_jax.errors import Im2latexError
+from im2latex_jax.training import run_lock
 
 HOLDS = """
 import pathlib, sys, time
-from im2latex_jax import run_lock
+from im2latex_jax.training import run_lock
 with run_lock.held(pathlib.Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(float(sys.argv[2]))

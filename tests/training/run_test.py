@@ -9,30 +9,22 @@ import signal
 import subprocess
 import sys
 
-import damaged_records
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import tiny_run
 
-from im2latex_jax import (
-    evaluate,
-    images,
-    input_pipeline,
-    logs,
-    memory,
-    model_files,
-    provenance,
-    train,
-)
-from im2latex_jax.checkpoints import Checkpoints
+from im2latex_jax import images, input_pipeline
 from im2latex_jax.datasets.records import Split
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex.vocabulary import Vocabulary
-from im2latex_jax.train_loop import TrainLoop
+from im2latex_jax.model import saved_model
+from im2latex_jax.training import memory, metrics_log, provenance, run, validation
+from im2latex_jax.training.checkpoints import Checkpoints
+from im2latex_jax.training.loop import TrainLoop
+from tests.support import damaged_records, tiny_run
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def before_step(monkeypatch, number, action):
@@ -64,7 +56,7 @@ def assert_same_end(workdir, finished, settings):
     assert result["loss"] == finished[1]["loss"]
 
     def validations(folder):
-        lines = logs.read(folder / "metrics.jsonl")
+        lines = metrics_log.read(folder / "metrics.jsonl")
         return [(x["step"], x["loss"]) for x in lines if x["kind"] == "validation"]
 
     assert validations(workdir) == validations(finished[0])
@@ -88,12 +80,12 @@ def test_a_run_writes_everything_it_promises(finished):
     assert 0 <= result["calibration_error"] <= 1
     for name in ("loss.png", "samples.png"):
         assert images.read(workdir / name).size > 10_000
-    lines = logs.read(workdir / "metrics.jsonl")
+    lines = metrics_log.read(workdir / "metrics.jsonl")
     kinds = {line["kind"] for line in lines}
     assert kinds == {"train", "validation"}
     losses = [line["loss"] for line in lines if line["kind"] == "train"]
     assert losses[-1] < losses[0]
-    exact = logs.read(workdir / "exact.jsonl")
+    exact = metrics_log.read(workdir / "exact.jsonl")
     assert sum(len(line["losses"]) for line in exact) == result["step"] == 12
     assert len({line["parameters"] for line in exact}) == len(exact)
     assert any((workdir / "tensorboard").iterdir())
@@ -103,14 +95,14 @@ def test_a_run_writes_everything_it_promises(finished):
 
 def test_the_exported_model_is_the_best_one(finished):
     workdir, _ = finished
-    model = model_files.load(workdir)
+    model = saved_model.load(workdir)
     assert len(model.vocabulary) > 20
     assert model.buckets
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(training, finished):
     again = training / "again"
-    train.run(tiny_run.config(training / "data", num_threads=3, log_every=5), again)
+    run.run(tiny_run.config(training / "data", num_threads=3, log_every=5), again)
     assert tiny_run.weights(again) == tiny_run.weights(finished[0])
 
     class Enough(Exception):
@@ -122,8 +114,8 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(training, fi
 
     seen = []
     with pytest.raises(Enough):
-        train.run(tiny_run.config(training / "data", seed=1), training / "other", watch)
-    assert seen[0]["losses"] != logs.read(finished[0] / "exact.jsonl")[0]["losses"]
+        run.run(tiny_run.config(training / "data", seed=1), training / "other", watch)
+    assert seen[0]["losses"] != metrics_log.read(finished[0] / "exact.jsonl")[0]["losses"]
 
 
 def test_stopped_early_and_resumed_with_worker_processes_gives_the_same_bytes(
@@ -132,11 +124,11 @@ def test_stopped_early_and_resumed_with_worker_processes_gives_the_same_bytes(
     workdir = training / "stopped-early"
     with monkeypatch.context() as patch:
         before_step(patch, 4, stop)
-        with pytest.raises(train.Interrupted, match="stopped at step 3 of 12, everything is saved"):
-            train.run(tiny_run.config(training / "data"), workdir)
+        with pytest.raises(run.Interrupted, match="stopped at step 3 of 12, everything is saved"):
+            run.run(tiny_run.config(training / "data"), workdir)
     assert not (workdir / "result.json").exists()
     settings = tiny_run.config(training / "data", num_workers=2)
-    train.run(settings, workdir)
+    run.run(settings, workdir)
     assert_same_end(workdir, finished, settings)
 
 
@@ -148,14 +140,14 @@ def test_stopped_in_an_evaluation_and_resumed_gives_the_same_bytes(training, fin
         stop()
         return original(*arguments)
 
-    original = evaluate.evaluate
+    original = validation.evaluate
     with monkeypatch.context() as patch:
-        patch.setattr(evaluate, "evaluate", interrupted)
-        with pytest.raises(train.Interrupted, match="stopped at step 6 of 12"):
-            train.run(settings, workdir)
-    kinds = [x["kind"] for x in logs.read(workdir / "metrics.jsonl")]
+        patch.setattr(validation, "evaluate", interrupted)
+        with pytest.raises(run.Interrupted, match="stopped at step 6 of 12"):
+            run.run(settings, workdir)
+    kinds = [x["kind"] for x in metrics_log.read(workdir / "metrics.jsonl")]
     assert kinds == ["train"] * len(kinds)
-    train.run(settings, workdir)
+    run.run(settings, workdir)
     assert_same_end(workdir, finished, settings)
 
 
@@ -166,15 +158,15 @@ def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(
     settings = tiny_run.config(training / "data")
     with monkeypatch.context() as patch:
         before_step(patch, 8, stop)
-        with pytest.raises(train.Interrupted, match="stopped at step 7 of 12"):
-            train.run(settings, workdir)
+        with pytest.raises(run.Interrupted, match="stopped at step 7 of 12"):
+            run.run(settings, workdir)
     largest = max(
         (p for p in (workdir / "checkpoints" / "7").rglob("*") if p.is_file()),
         key=lambda path: path.stat().st_size,
     )
     os.truncate(largest, largest.stat().st_size // 2)
     capsys.readouterr()
-    train.run(settings, workdir)
+    run.run(settings, workdir)
     said = capsys.readouterr().err.splitlines()
     assert any(
         "checkpoints/7: cannot restore this checkpoint" in x and "going on from step 6" in x
@@ -198,13 +190,13 @@ def test_a_disk_that_takes_no_more_ends_in_one_line_and_harms_nothing(
         before_step(patch, 5, fill)
         try:
             with pytest.raises(Im2latexError, match="File too large: what was saved") as caught:
-                train.run(settings, workdir)
+                run.run(settings, workdir)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert "\n" not in str(caught.value)
     with Checkpoints(workdir / "checkpoints") as checkpoints:
         assert checkpoints.latest == 4
-    train.run(settings, workdir)
+    run.run(settings, workdir)
     assert_same_end(workdir, finished, settings)
 
 
@@ -224,13 +216,13 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpo
     with monkeypatch.context() as patch:
         before_step(patch, 6, poison)
         with pytest.raises(Im2latexError, match="the loss is nan") as caught:
-            train.run(settings, workdir)
+            run.run(settings, workdir)
     assert "at step 6 (training examples" in str(caught.value)
     assert ", ".join(map(str, poisoned)) in str(caught.value)
     assert "lower --config.optimizer.learning_rate" in str(caught.value)
     with Checkpoints(workdir / "checkpoints") as checkpoints:
         assert checkpoints.latest == 4
-    train.run(settings, workdir)
+    run.run(settings, workdir)
     assert_same_end(workdir, finished, settings)
 
 
@@ -239,19 +231,19 @@ def test_a_damaged_record_is_named_and_fatal_or_skipped_and_counted(
 ):
     shutil.copytree(training / "data", tmp_path / "data")
     settings = tiny_run.config(tmp_path / "data")
-    split = train.set_up(settings).train.split
+    split = run.set_up(settings).train.split
     number, _, _ = damaged_records.damage_one(split)
     place = split.place(number)
     with pytest.raises(Im2latexError) as caught:
-        train.run(settings, tmp_path / "fails")
+        run.run(settings, tmp_path / "fails")
     assert str(caught.value).startswith(f"{place} cannot be read")
     assert "--config.dataset.on_corrupt=skip" in str(caught.value)
 
     settings.dataset.on_corrupt = "skip"
-    result = train.run(settings, tmp_path / "skips")
+    result = run.run(settings, tmp_path / "skips")
     assert result["skipped_records"] == 1
     assert capsys.readouterr().err.count(f"skipped a record of split 'train': {place}") >= 1
-    plan = train.set_up(settings).plan
+    plan = run.set_up(settings).plan
     assert number in np.concatenate([plan[step][1] for step in range(len(plan))])
 
 
@@ -262,10 +254,10 @@ def test_token_ids_stay_when_a_run_goes_on_without_a_record(
     settings = tiny_run.config(tmp_path / "data")
     with monkeypatch.context() as patch:
         before_step(patch, 4, stop)
-        with pytest.raises(train.Interrupted):
-            train.run(settings, tmp_path / "run")
+        with pytest.raises(run.Interrupted):
+            run.run(settings, tmp_path / "run")
     began_with = provenance.read_vocabulary(tmp_path / "run")
-    split = train.set_up(settings).train.split
+    split = run.set_up(settings).train.split
     # One without which the data have another vocabulary.
     tokens = [formula.split() for formula in split.formulas]
     others = [Vocabulary.build(tokens[:n] + tokens[n + 1 :]) for n in range(len(tokens))]
@@ -273,9 +265,9 @@ def test_token_ids_stay_when_a_run_goes_on_without_a_record(
     number, _, _ = damaged_records.damage_one(split, needed)
     pathlib.Path(split.directory, "statistics-train.npz").unlink()
     settings.dataset.on_corrupt = "skip"
-    assert train.set_up(settings).vocabulary == others[number]
-    train.run(settings, tmp_path / "run")
-    assert model_files.load(tmp_path / "run").vocabulary == began_with
+    assert run.set_up(settings).vocabulary == others[number]
+    run.run(settings, tmp_path / "run")
+    assert saved_model.load(tmp_path / "run").vocabulary == began_with
 
 
 def test_a_start_reads_no_records(training, finished, monkeypatch):
@@ -283,13 +275,13 @@ def test_a_start_reads_no_records(training, finished, monkeypatch):
         raise AssertionError("read a record")
 
     monkeypatch.setattr(Split, "__getitem__", read)
-    experiment = train.set_up(tiny_run.config(training / "data"))
+    experiment = run.set_up(tiny_run.config(training / "data"))
     assert experiment.train.fingerprint()
 
 
 def test_a_finished_run_started_again_trains_no_further(training, finished):
     before = tiny_run.weights(finished[0])
-    result = train.run(tiny_run.config(training / "data", log_every=3), finished[0])
+    result = run.run(tiny_run.config(training / "data", log_every=3), finished[0])
     assert tiny_run.weights(finished[0]) == before
     assert result["bleu"] == finished[1]["bleu"]
     assert result["train_seconds"] == finished[1]["train_seconds"]
@@ -302,7 +294,7 @@ def files(folder):
 def test_a_work_directory_of_another_configuration_is_refused_unharmed(training, finished):
     before = files(finished[0])
     with pytest.raises(Im2latexError, match=r"config\.model\.hidden was 16 and is now 24"):
-        train.run(tiny_run.config(training / "data", **{"model.hidden": 24}), finished[0])
+        run.run(tiny_run.config(training / "data", **{"model.hidden": 24}), finished[0])
     assert files(finished[0]) == before
 
 
@@ -311,7 +303,7 @@ def test_a_work_directory_of_other_data_is_refused(training, finished):
     text = path.read_text()
     path.write_text(text.replace('"data_fingerprint": "', '"data_fingerprint": "0'))
     with pytest.raises(Im2latexError, match="holds a run on other training data"):
-        train.run(tiny_run.config(training / "data"), finished[0])
+        run.run(tiny_run.config(training / "data"), finished[0])
     path.write_text(text)
 
 
@@ -320,7 +312,7 @@ def test_what_does_not_fit_into_memory_is_told_before_anything_is_written(
 ):
     monkeypatch.setattr(memory, "available", lambda: 2**19)
     with pytest.raises(Im2latexError, match=r"step needs about .* lower --config\.batch"):
-        train.run(tiny_run.config(training / "data"), training / "large")
+        run.run(tiny_run.config(training / "data"), training / "large")
     assert not (training / "large").exists()
 
 
@@ -329,15 +321,15 @@ def test_a_signal_while_the_data_is_built_is_heard_at_once(training, monkeypatch
         stop()
         raise AssertionError("went on")
 
-    monkeypatch.setattr(train.datasets, "load", build)
-    with pytest.raises(train.Interrupted, match="the same command goes on from here"):
-        train.run(tiny_run.config(training / "data"), training / "never")
+    monkeypatch.setattr(run.datasets, "load", build)
+    with pytest.raises(run.Interrupted, match="the same command goes on from here"):
+        run.run(tiny_run.config(training / "data"), training / "never")
     assert not (training / "never").exists()
 
 
 def test_limits_that_leave_nothing_are_named(training):
     with pytest.raises(Im2latexError, match=r"raise --config\.limits\.max_height"):
-        train.run(
+        run.run(
             tiny_run.config(training / "data", **{"limits.max_height": 5}), training / "nothing"
         )
     assert not (training / "nothing").exists()
@@ -347,11 +339,11 @@ def test_augmentation_changes_the_batches_but_not_their_repeatability(training, 
     settings = tiny_run.config(training / "data", **{"augmentation.probability": 0.8})
     first, second = (
         list(input_pipeline.batches(input_pipeline.BatchSource(x.plan, x.train.load)))
-        for x in (train.set_up(settings), train.set_up(settings))
+        for x in (run.set_up(settings), run.set_up(settings))
     )
     for a, b in zip(first, second, strict=True):
         np.testing.assert_array_equal(a["images"], b["images"])
-    plain = train.set_up(tiny_run.config(training / "data"))
+    plain = run.set_up(tiny_run.config(training / "data"))
     ids = [batch["ids"].tolist() for batch in first]
     inks = {n: plain.train.load(n)[0] for n in ids[0]}
     assert any(

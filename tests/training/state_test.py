@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.configs import tiny
-from im2latex_jax import optimizer, train_state
 from im2latex_jax.model import im2latex
+from im2latex_jax.training import optimizer
+from im2latex_jax.training import state as train_state
 
 
 def test_token_loss_is_cross_entropy_without_padding():

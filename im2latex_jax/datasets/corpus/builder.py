@@ -15,13 +15,14 @@ from typing import Any
 import tensorflow_datasets as tfds
 import tqdm
 
-from im2latex_jax import images, locks, parallel
+from im2latex_jax import images
 from im2latex_jax.datasets import records
 from im2latex_jax.datasets.corpus import card, chunks, drawing, selection
 from im2latex_jax.datasets.corpus.selection import SPLITS, Candidate, Rejected
 from im2latex_jax.datasets.corpus.sources import Columns, Source, SourceError, unique_names
 from im2latex_jax.errors import Im2latexError
-from im2latex_jax.rendering import sandbox
+from im2latex_jax.rendering.tex import sandbox
+from im2latex_jax.runtime import locks, workers
 
 _log = logging.getLogger(__name__)
 
@@ -163,7 +164,7 @@ class Corpus(tfds.core.GeneratorBasedBuilder):
 
     def __init__(self, *, num_workers: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
-        self._num_workers = parallel.available_cpus() if num_workers is None else num_workers
+        self._num_workers = workers.available_cpus() if num_workers is None else num_workers
         self._final_directory = pathlib.Path(self.data_dir)  # TFDS changes it while it builds
         self._work = pathlib.Path(self.data_dir_root) / f"corpus-{self.builder_config.name}.work"
 
@@ -234,7 +235,7 @@ class Corpus(tfds.core.GeneratorBasedBuilder):
 
     def _draw(self, jobs: Sequence[drawing.Job]) -> Iterator[list[chunks.Picture]]:
         """The pictures of each job, in order."""
-        results = parallel.ordered_map(drawing.draw, jobs, self._num_workers, images.use_one_thread)
+        results = workers.ordered_map(drawing.draw, jobs, self._num_workers, images.use_one_thread)
         total = sum(len(job.formulas) for job in jobs)
         resumed = 0
         with tqdm.tqdm(

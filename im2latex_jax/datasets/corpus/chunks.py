@@ -11,7 +11,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from im2latex_jax import whole_files
+from im2latex_jax.runtime import files
 
 
 class Picture(NamedTuple):
@@ -36,7 +36,7 @@ def write(path: pathlib.Path, pictures: Sequence[Picture]) -> None:
     """
     table = [(len(picture.png), *picture[1:]) for picture in pictures]
     body = json.dumps(table).encode() + b"\n" + b"".join(picture.png for picture in pictures)
-    whole_files.write_bytes(path, hashlib.sha256(body).digest() + body)
+    files.write_bytes(path, hashlib.sha256(body).digest() + body)
 
 
 def read(path: pathlib.Path) -> list[Picture] | None:

@@ -19,12 +19,13 @@ from im2latex_jax.datasets.corpus.sources import Reason
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex import lexer
 from im2latex_jax.latex.canonical import canonicalize
-from im2latex_jax.rendering import mathtext, tex
+from im2latex_jax.rendering import mathtext
 from im2latex_jax.rendering.styles import RenderStyle, random_style
+from im2latex_jax.rendering.tex import render
 
 ENGINES = ("latex", "mathtext")
 PLAIN = RenderStyle()
-CHUNK = tex.BATCH_SIZE  # formulas that a worker draws at a time
+CHUNK = render.BATCH_SIZE  # formulas that a worker draws at a time
 # TeX that finds no room on its disk fails in ways that look like the formula's fault.
 _MIN_FREE_BYTES = 32 << 20
 
@@ -144,7 +145,7 @@ def _draw_latex(formulas: Sequence[str], seeds: Sequence[int | None]) -> list[ch
     drawn = []
     # Without the blanks between tokens, which TeX does not read in dimensions (`0 . 5 e m`).
     compact = [lexer.detokenize(formula.split(" ")) for formula in formulas]
-    for style, result in zip(styles, tex.render_formulas(compact, styles, jobs=1), strict=True):
+    for style, result in zip(styles, render.render_formulas(compact, styles, jobs=1), strict=True):
         if result.png is None:
             drawn.append(chunks.Picture(b"", 0, 0, result.reason or "not drawn"))
         else:
@@ -198,10 +199,10 @@ def code_digest() -> str:
     package = pathlib.Path(images.__file__).parents[1]
     digest = hashlib.sha256()
     for path in sorted([
-        *(package / "latex").glob("*.py"),
-        *(package / "rendering").glob("*.py"),
+        *(package / "images").rglob("*.py"),
+        *(package / "latex").rglob("*.py"),
+        *(package / "rendering").rglob("*.py"),
         *pathlib.Path(__file__).parent.glob("*.py"),
-        *(package / "images").glob("*.py"),
     ]):  # fmt: skip
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

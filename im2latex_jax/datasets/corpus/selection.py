@@ -6,10 +6,10 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from im2latex_jax import parallel
 from im2latex_jax.datasets.corpus.sources import Line, Reason, Source
 from im2latex_jax.latex.canonical import canonicalize
 from im2latex_jax.latex.normalizer import NormalizeError, normalize
+from im2latex_jax.runtime import workers
 
 SPLITS = ("train", "validation", "test")
 # A formula that stands in several splits stays in the first of these. The evaluation splits then
@@ -78,7 +78,7 @@ def read(
         (number, line) for number, source in enumerate(sources) for line in source.lines()
     )
     prepare = functools.partial(prepare_chunk, rules)
-    for results in parallel.ordered_map(prepare, chunks, num_workers, initializer):
+    for results in workers.ordered_map(prepare, chunks, num_workers, initializer):
         yield from results
 
 

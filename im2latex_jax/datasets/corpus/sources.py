@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from typing import BinaryIO, NamedTuple
 
 from im2latex_jax.errors import Im2latexError
-from im2latex_jax.rendering.formula_check import MAX_CHARACTERS
+from im2latex_jax.latex.safety import MAX_CHARACTERS
 
 # A character has at most four bytes in UTF-8; the other columns are short.
 MAX_LINE_BYTES = 4 * MAX_CHARACTERS + 4096

@@ -12,11 +12,11 @@ from typing import Any
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download.util import DownloadError
 
-from im2latex_jax import parallel
 from im2latex_jax.datasets import records
-from im2latex_jax.datasets.entries import Entry, Limits, list_rejected, read
 from im2latex_jax.datasets.im2latex_100k import pages, release
+from im2latex_jax.datasets.preparation import Entry, Limits, list_rejected, read
 from im2latex_jax.errors import Im2latexError
+from im2latex_jax.runtime import workers
 
 _RECORD_URL = "https://zenodo.org/record/56198/files"
 _CITATION = """\
@@ -84,7 +84,7 @@ class Im2latex100k(tfds.core.GeneratorBasedBuilder):
     def __init__(self, *, num_workers: int | None = None, record_url: str = _RECORD_URL, **kwargs):
         kwargs["config"] = kwargs.get("config") or Im2latex100kConfig()
         super().__init__(**kwargs)
-        self._num_workers = parallel.available_cpus() if num_workers is None else num_workers
+        self._num_workers = workers.available_cpus() if num_workers is None else num_workers
         self._record_url = record_url
         self._final_directory = self.data_dir  # TFDS changes data_dir while it builds
 

@@ -7,7 +7,7 @@ import tarfile
 import tempfile
 import zlib
 
-from im2latex_jax.datasets.entries import Entry
+from im2latex_jax.datasets.preparation import Entry
 from im2latex_jax.errors import Im2latexError
 
 FORMULAS = "im2latex_formulas.lst"

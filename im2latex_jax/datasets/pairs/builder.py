@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from im2latex_jax import images, pairs, parallel
+from im2latex_jax import images
 from im2latex_jax.datasets import records
-from im2latex_jax.datasets.entries import Entry, Limits, list_rejected, read
+from im2latex_jax.datasets.pairs import pair_files
+from im2latex_jax.datasets.preparation import Entry, Limits, list_rejected, read
 from im2latex_jax.datasets.statistics import canonical_form
 from im2latex_jax.errors import Im2latexError
+from im2latex_jax.runtime import workers
 
 _log = logging.getLogger(__name__)
 
@@ -25,7 +27,7 @@ class PairsConfig(tfds.core.BuilderConfig):
     """Which pairs, and what is left out; with the contents of the files it names the folder.
 
     Attributes:
-      file: `image path<TAB>formula` a line, see `im2latex_jax.pairs`.
+      file: `image path<TAB>formula` a line, see `im2latex_jax.datasets.pairs.pair_files`.
       validation_share, test_share: of the different formulas (spellings that draw the same are one
         formula), rounded, but one at least.
       seed: of the splits.
@@ -59,7 +61,7 @@ class PairsConfig(tfds.core.BuilderConfig):
         if not self.name:
             limits = (self.max_height, self.max_width, self.max_tokens)
             digest = hashlib.sha256(repr((shares, self.seed, limits)).encode())
-            for pair in pairs.read(self.file):
+            for pair in pair_files.read(self.file):
                 digest.update(f"{pair.name}\t{pair.formula}\n".encode())
                 if pair.image.is_file():
                     digest.update(pair.image.read_bytes())
@@ -90,7 +92,7 @@ class Pairs(tfds.core.GeneratorBasedBuilder):
     def __init__(self, *, num_workers: int | None = None, **kwargs: Any):
         kwargs["config"] = kwargs.get("config") or PairsConfig()
         super().__init__(**kwargs)
-        self._num_workers = parallel.available_cpus() if num_workers is None else num_workers
+        self._num_workers = workers.available_cpus() if num_workers is None else num_workers
         self._final_directory = self.data_dir  # TFDS changes data_dir while it builds
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -105,7 +107,7 @@ class Pairs(tfds.core.GeneratorBasedBuilder):
         config = self.builder_config
         entries = [
             Entry(pair.name, pair.formula, pair.image, pair.line)
-            for pair in pairs.read(config.file)
+            for pair in pair_files.read(config.file)
         ]
         limits = Limits(config.max_height, config.max_width, config.max_tokens)
         results = list(read(entries, limits, read_picture, self._num_workers))

@@ -12,11 +12,11 @@ from typing import Any
 import tensorflow_datasets as tfds
 import tqdm
 
-from im2latex_jax import parallel
 from im2latex_jax.datasets import records
 from im2latex_jax.datasets.synthetic import drawing
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.rendering import mathtext
+from im2latex_jax.runtime import workers
 
 Example = tuple[int, dict[str, Any]]
 
@@ -86,7 +86,7 @@ class Synthetic(tfds.core.GeneratorBasedBuilder):
     def __init__(self, *, num_workers: int | None = None, **kwargs: Any):
         kwargs["config"] = kwargs.get("config") or SyntheticConfig()
         super().__init__(**kwargs)
-        self._num_workers = parallel.available_cpus() if num_workers is None else num_workers
+        self._num_workers = workers.available_cpus() if num_workers is None else num_workers
 
     def _info(self) -> tfds.core.DatasetInfo:
         return tfds.core.DatasetInfo(
@@ -130,7 +130,7 @@ class Synthetic(tfds.core.GeneratorBasedBuilder):
         )
         draw = functools.partial(drawing.draw_chunk, config.seed, look, short)
         chunks = (range(start, start + _CHUNK) for start in itertools.count(0, _CHUNK))
-        results = parallel.ordered_map(draw, chunks, self._num_workers, drawing.prepare_worker)
+        results = workers.ordered_map(draw, chunks, self._num_workers, drawing.prepare_worker)
         with contextlib.closing(results):
             yield from itertools.chain.from_iterable(results)
 

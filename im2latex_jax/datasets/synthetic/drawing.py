@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from im2latex_jax.datasets import grammar
+from im2latex_jax.datasets.synthetic import grammar
 from im2latex_jax.rendering import mathtext
 
 

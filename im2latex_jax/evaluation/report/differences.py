@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from im2latex_jax import picture_metrics
+from im2latex_jax.evaluation import image_metrics
 
 # Red, green and blue. Told apart also by those who see few colours, and in grey.
 PAPER, BOTH, ONLY_TRUTH, ONLY_PREDICTION = (
@@ -31,7 +31,7 @@ def picture(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     from rapidfuzz.distance import Levenshtein
 
     mine, theirs = _on_one_line(prediction <= _DARK, truth <= _DARK)
-    numbers, _ = picture_metrics.number_columns(np.concatenate([theirs, mine]))
+    numbers, _ = image_metrics.number_columns(np.concatenate([theirs, mine]))
     truth_ids, prediction_ids = np.split(numbers, [len(theirs)])
     parts = []
     for run in Levenshtein.opcodes(truth_ids.tolist(), prediction_ids.tolist()):

@@ -16,9 +16,9 @@ from PIL import Image
 
 from im2latex_jax import images
 from im2latex_jax.errors import Im2latexError
+from im2latex_jax.evaluation.report import charts, differences, published
+from im2latex_jax.evaluation.scoring import LENGTH_BINS, Scored, Scores, length_bins
 from im2latex_jax.latex import lexer
-from im2latex_jax.report import charts, differences, published
-from im2latex_jax.scoring import LENGTH_BINS, Scored, Scores, length_bins
 
 FILE = "index.html"
 NUM_CONFUSIONS = 12

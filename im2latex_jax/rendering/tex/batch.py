@@ -10,9 +10,9 @@ is halved until the formula that does it is alone.
 import pathlib
 from collections.abc import Sequence
 
-from im2latex_jax.rendering.rasterizing import Drawing, draw_pages
 from im2latex_jax.rendering.styles import RenderStyle
-from im2latex_jax.rendering.typesetting import DVI, Typesetting, typeset
+from im2latex_jax.rendering.tex.dvipng import Drawing, draw_pages
+from im2latex_jax.rendering.tex.latex import DVI, Typesetting, typeset
 
 
 def draw_batch(

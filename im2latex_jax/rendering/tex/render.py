@@ -11,13 +11,13 @@ import pathlib
 import tempfile
 from collections.abc import Iterator, Sequence
 
-from im2latex_jax import parallel
 from im2latex_jax.errors import Im2latexError
-from im2latex_jax.rendering import sandbox
-from im2latex_jax.rendering.batch import draw_batch
-from im2latex_jax.rendering.formula_check import refusal
-from im2latex_jax.rendering.rasterizing import Drawing
+from im2latex_jax.latex.safety import refusal
 from im2latex_jax.rendering.styles import RenderStyle
+from im2latex_jax.rendering.tex import sandbox
+from im2latex_jax.rendering.tex.batch import draw_batch
+from im2latex_jax.rendering.tex.dvipng import Drawing
+from im2latex_jax.runtime import workers
 
 # A run of latex or dvipng takes as long to start as to do some hundred formulas.
 BATCH_SIZE = 1000
@@ -67,7 +67,7 @@ def render_formulas(
         styles = style
     if len(styles) != len(formulas):
         raise Im2latexError(f"{len(styles)} styles for {len(formulas)} formulas: give one for each")
-    return _render(formulas, styles, jobs or parallel.available_cpus(), progress)
+    return _render(formulas, styles, jobs or workers.available_cpus(), progress)
 
 
 def _render(

@@ -3,7 +3,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from im2latex_jax.report import charts
+from im2latex_jax.evaluation.report import charts
 
 
 def _svg(chart: str) -> ElementTree.Element:

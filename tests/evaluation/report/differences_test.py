@@ -1,7 +1,7 @@
 import numpy as np
 
-from im2latex_jax.report import differences
-from im2latex_jax.report.differences import BOTH, ONLY_PREDICTION, ONLY_TRUTH, PAPER
+from im2latex_jax.evaluation.report import differences
+from im2latex_jax.evaluation.report.differences import BOTH, ONLY_PREDICTION, ONLY_TRUTH, PAPER
 
 
 def _ink(rows: list[str]) -> np.ndarray:

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from im2latex_jax import evaluation_sets, picture_metrics, scoring
 from im2latex_jax.errors import Im2latexError
+from im2latex_jax.evaluation import cases, image_metrics, scoring
+from im2latex_jax.evaluation.report import page
 from im2latex_jax.recognizer import Recognition
 from im2latex_jax.rendering import mathtext
-from im2latex_jax.rendering.tex import Rendered
-from im2latex_jax.report import page
+from im2latex_jax.rendering.tex.render import Rendered
 
 # What is shown, what is read, and how sure.
 ANSWERS = [
@@ -33,10 +33,10 @@ def _draw(formulas, jobs=None):
 def scores() -> scoring.Scores:
     truths = [truth for truth, _, _ in ANSWERS]
     names = [f"{number}.png" for number in range(len(truths))]
-    found = evaluation_sets.draw(names, truths, engine="mathtext", jobs=1)
+    found = cases.draw(names, truths, engine="mathtext", jobs=1)
     answers = [Recognition(latex=latex, confidence=sure) for _, latex, sure in ANSWERS]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(picture_metrics, "draw", _draw)
+        patch.setattr(image_metrics, "draw", _draw)
         return scoring.score(found.cases, answers)
 
 

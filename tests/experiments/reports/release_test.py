@@ -4,11 +4,11 @@ import shutil
 import numpy as np
 import pytest
 
-from experiments import release_report
-from experiments.release_report import Plan
+from experiments.reports import release
+from experiments.reports.release import Plan
 from im2latex_jax import images
 from im2latex_jax.errors import Im2latexError
-from im2latex_jax.evaluation_sets import Case, EvaluationSet, draw, normal_tokens
+from im2latex_jax.evaluation.cases import Case, EvaluationSet, draw, normal_tokens
 from im2latex_jax.latex.normalizer import normalize
 from im2latex_jax.recognizer import Recognition
 from im2latex_jax.rendering.styles import RenderStyle
@@ -28,17 +28,17 @@ class Stub:
 
 
 def test_there_are_fifty_textbook_formulas():
-    names, formulas = zip(*release_report.read_textbook(), strict=True)
+    names, formulas = zip(*release.read_textbook(), strict=True)
     assert len(set(names)) == len(set(map(normalize, formulas))) == 50
-    drawn = list(release_report.draw_mathtext(formulas, "dejavuserif"))
+    drawn = list(release.draw_mathtext(formulas, "dejavuserif"))
     missing = [formula for formula, (png, _) in zip(formulas, drawn, strict=True) if png is None]
     assert len(missing) == 3 and all(r"\begin" in formula for formula in missing)
 
 
 def test_the_plan_has_the_sets_that_the_release_promises(tmp_path):
     plans = [
-        *release_report.plans(tmp_path, 1000, 200),
-        *release_report.textbook_plans({"katex": None, "mathjax": None}),
+        *release.plans(tmp_path, 1000, 200),
+        *release.textbook_plans({"katex": None, "mathjax": None}),
     ]
     names = [plan.name for plan in plans]
     assert len(set(names)) == len(names) == 5 + 10 + 5 + 6
@@ -53,9 +53,7 @@ def test_the_plan_has_the_sets_that_the_release_promises(tmp_path):
 def test_formulas_are_drawn_in_their_style(tmp_path):
     path = tmp_path / "formulas.txt"
     path.write_text("x + y\n\\nonsense\nx\nnever\n")
-    plain, large = (
-        release_report.drawn_in_style(path, 3, RenderStyle(dpi=dpi)) for dpi in (100, 300)
-    )
+    plain, large = (release.drawn_in_style(path, 3, RenderStyle(dpi=dpi)) for dpi in (100, 300))
     assert [case.truth for case in plain.cases] == [["x", "+", "y"], ["x"]]
     assert plain.left_out[0].startswith(f"{path}:2: ")
     sizes = [images.read(found.cases[0].picture).shape[1] for found in (plain, large)]
@@ -63,7 +61,7 @@ def test_formulas_are_drawn_in_their_style(tmp_path):
 
 
 def test_original_pages_have_their_formulas(shared_data):
-    found = release_report.original_pages(shared_data / "im2latex-100k-sample", "test")
+    found = release.original_pages(shared_data / "im2latex-100k-sample", "test")
     assert len(found.cases) + len(found.left_out) == 50 and len(found.left_out) <= 1
     raw = (shared_data / "im2latex-100k-sample" / "im2latex_formulas.lst").read_bytes()
     formulas = raw.decode("latin-1").split("\n")
@@ -76,7 +74,7 @@ def test_original_pages_have_their_formulas(shared_data):
 def test_the_formulas_of_a_set_are_drawn_again():
     blank = np.full((8, 8), 255, np.uint8)
     found = EvaluationSet([Case("a", blank, ["x", "+", "y"]), Case("b", blank, ["\\nonsense"])])
-    again = release_report.redrawn(found)
+    again = release.redrawn(found)
     assert [(case.name, case.truth) for case in again.cases] == [("a", ["x", "+", "y"])]
     assert images.read(again.cases[0].picture).max() > 0
     assert again.left_out[0].startswith("b: ")
@@ -86,14 +84,14 @@ def test_all_sets_stand_in_one_report(tmp_path, monkeypatch, capsys):
     def missing():
         raise Im2latexError("not <here>")
 
-    monkeypatch.setattr(release_report, "can_draw", lambda: False)
+    monkeypatch.setattr(release, "can_draw", lambda: False)
     plans = [
         Plan("first", "drawn", lambda: draw(["a", "b"], ["x", "y"], engine="mathtext", jobs=1)),
         Plan("gone", "", missing),
         Plan("second", "why", lambda: draw(["c"], ["x + y"], engine="mathtext", jobs=1)),
     ]
     out = tmp_path / "out"
-    release_report.measure(plans, Stub(), out, "a model")
+    release.measure(plans, Stub(), out, "a model")
     report = json.loads((out / "report.json").read_text())
     assert {name: part["num_examples"] for name, part in report["sets"].items()} == {
         "first": 2,
@@ -110,4 +108,4 @@ def test_all_sets_stand_in_one_report(tmp_path, monkeypatch, capsys):
     captured = capsys.readouterr()
     assert captured.out.startswith("first ") and captured.err == "gone: left out: not <here>\n"
     with pytest.raises(Im2latexError, match="none of the sets"):
-        release_report.measure(plans[1:2], Stub(), out, "")
+        release.measure(plans[1:2], Stub(), out, "")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments.renderer_report import compare, page_crop, report_likeness
+from experiments.reports.renderer import compare, page_crop, report_likeness
 
 
 def test_a_picture_is_like_itself_and_unlike_its_negative():

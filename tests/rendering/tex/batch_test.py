@@ -4,9 +4,9 @@ import shutil
 
 import pytest
 
-from im2latex_jax.rendering.batch import draw_batch
-from im2latex_jax.rendering.rasterizing import Drawing
 from im2latex_jax.rendering.styles import RenderStyle
+from im2latex_jax.rendering.tex.batch import draw_batch
+from im2latex_jax.rendering.tex.dvipng import Drawing
 
 pytestmark = pytest.mark.skipif(
     shutil.which("latex") is None or shutil.which("dvipng") is None,

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from im2latex_jax.rendering.rasterizing import draw_pages, is_whole_png
 from im2latex_jax.rendering.styles import RenderStyle
-from im2latex_jax.rendering.typesetting import DVI, typeset
+from im2latex_jax.rendering.tex.dvipng import draw_pages, is_whole_png
+from im2latex_jax.rendering.tex.latex import DVI, typeset
 
 FORMULAS = ["x", r"\quad", r"\rule{1in}{1in}", r"\special{x}x", r"\rule{40in}{1pt}", "y"]
 

@@ -6,7 +6,7 @@ import pytest
 
 from im2latex_jax.rendering import styles
 from im2latex_jax.rendering.styles import Family, RenderStyle
-from im2latex_jax.rendering.typesetting import TexError, first_error, typeset
+from im2latex_jax.rendering.tex.latex import TexError, first_error, typeset
 
 needs_latex = pytest.mark.skipif(shutil.which("latex") is None, reason="latex is not installed")
 

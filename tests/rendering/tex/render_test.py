@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 
 from im2latex_jax.errors import Im2latexError
-from im2latex_jax.rendering import tex
-from im2latex_jax.rendering.sandbox import MissingProgramError
 from im2latex_jax.rendering.styles import FAMILIES, RenderStyle
-from im2latex_jax.rendering.tex import Rendered, render_formulas
+from im2latex_jax.rendering.tex import render
+from im2latex_jax.rendering.tex.render import Rendered, render_formulas
+from im2latex_jax.rendering.tex.sandbox import MissingProgramError
 
 needs_tex = pytest.mark.skipif(
     shutil.which("latex") is None or shutil.which("dvipng") is None,
@@ -46,8 +46,8 @@ def test_jobs_and_batches_do_not_change_the_result(monkeypatch):
     styles = [kinds[n % 3] for n in range(24)]
     expected = list(render_formulas(formulas, styles, jobs=1))
 
-    monkeypatch.setattr(tex, "BATCH_SIZE", 5)
-    monkeypatch.setattr(tex, "WINDOW", 10)
+    monkeypatch.setattr(render, "BATCH_SIZE", 5)
+    monkeypatch.setattr(render, "WINDOW", 10)
 
     assert list(render_formulas(formulas, styles, jobs=3)) == expected
     assert sum(result.png is None for result in expected) == 5
@@ -145,9 +145,11 @@ def test_progress_stays_quiet_where_there_is_no_terminal(capsys):
 
 @needs_tex
 def test_an_iterator_left_early_stops_its_work(monkeypatch):
-    monkeypatch.setattr(tex, "BATCH_SIZE", 1)
+    monkeypatch.setattr(render, "BATCH_SIZE", 1)
     calls = []
-    monkeypatch.setattr(tex, "draw_batch", lambda *args: calls.append(args) or [tex.Drawing(b"")])
+    monkeypatch.setattr(
+        render, "draw_batch", lambda *args: calls.append(args) or [render.Drawing(b"")]
+    )
 
     results = render_formulas(["x"] * 1000, jobs=1)
     assert next(results) == Rendered(0, b"", None)

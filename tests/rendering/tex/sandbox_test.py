@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from im2latex_jax.rendering import sandbox
-from im2latex_jax.rendering.sandbox import Limits
+from im2latex_jax.rendering.tex import sandbox
+from im2latex_jax.rendering.tex.sandbox import Limits
 
 
 def test_a_program_runs_in_its_folder_and_its_output_comes_back(tmp_path):
