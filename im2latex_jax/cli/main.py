@@ -321,7 +321,7 @@ def _add_solve(commands) -> None:
 
 
 def _solve(parsed: argparse.Namespace) -> int:
-    from im2latex_jax.solving import require_sympy, solve
+    from im2latex_jax.solving import report, require_sympy, solve
 
     if not parsed.images and not parsed.latex:
         parsed.usage_error("give a picture, a folder, a pattern, - or --latex FORMULA")
