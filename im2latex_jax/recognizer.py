@@ -25,9 +25,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from im2latex_jax import images
-from im2latex_jax.decoding import grammar, search
+from im2latex_jax.decoding import confidence, grammar, search
 from im2latex_jax.errors import Im2latexError
-from im2latex_jax.evaluation import calibration
 from im2latex_jax.input_pipeline import Bucket
 from im2latex_jax.latex import lexer
 from im2latex_jax.latex.vocabulary import BOS, EOS, PAD
@@ -53,7 +52,7 @@ class Recognition:
     Attributes:
       latex: the formula; empty for a blank picture, or where there is an error.
       tokens: its tokens.
-      confidence: that the whole formula is right, 0 to 1; see `calibration`.
+      confidence: that the whole formula is right, 0 to 1; see `decoding.confidence`.
       probabilities: the network's probability of each token, given those before it.
       log_prob: the network's log-probability of the whole formula, its end included.
       error: why the picture could not be read, in one line, or None.
@@ -343,7 +342,7 @@ class Recognizer:
         return Recognition(
             latex=lexer.detokenize(tokens),
             tokens=tokens,
-            confidence=calibration.confidence(log_prob, self.model.temperature),
+            confidence=confidence.from_log_prob(log_prob, self.model.temperature),
             probabilities=np.exp(answer.log_probs[: len(tokens)]).tolist(),
             log_prob=log_prob,
             note=picture.note,

@@ -39,7 +39,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from experiments import settings
+from experiments import command_line
 from experiments.benchmark import stand_in, timing
 from im2latex_jax import images, input_pipeline, recognizer
 from im2latex_jax.decoding import search
@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, rest: Sequence[str]) -> dict[str, Any]:
-    config = settings.read(rest, "im2latex_100k")
+    config = command_line.config(rest, "im2latex_100k")
     if min(arguments.tokens, arguments.pictures) < 1:
         raise Im2latexError("--tokens and --pictures must be at least 1")
     compilation.enable_cache()

@@ -28,7 +28,7 @@ import numpy as np
 import optax
 from ml_collections import ConfigDict
 
-from experiments import settings
+from experiments import command_line
 from experiments.benchmark import operations, stand_in, timing
 from im2latex_jax import input_pipeline
 from im2latex_jax.errors import Im2latexError
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, rest: Sequence[str]) -> dict[str, Any]:
-    config = settings.read(rest, "default")
+    config = command_line.config(rest, "default")
     if config.deterministic:
         compilation.make_deterministic()
     if min(arguments.steps, arguments.torch_steps) < 1:

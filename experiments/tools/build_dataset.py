@@ -18,7 +18,6 @@ def main() -> int:
 
     from absl import logging
 
-    from experiments import settings
     from im2latex_jax import datasets
     from im2latex_jax.errors import Im2latexError
     from im2latex_jax.runtime import folders
@@ -26,7 +25,7 @@ def main() -> int:
     logging.set_verbosity(logging.WARNING)
     start = time.perf_counter()
     try:
-        config = settings.read(rest, "corpus").dataset
+        config = command_line.config(rest, "corpus").dataset
         splits = datasets.load(
             config.name,
             config.data_dir or folders.cache() / "datasets",

@@ -21,7 +21,6 @@ def main() -> None:
     parsed, rest = parser.parse_known_args(mine)
     beam_options = sys.argv[len(mine) + 2 :]
     logging.set_verbosity(logging.WARNING)
-    from experiments import settings
     from im2latex_jax import datasets
     from im2latex_jax.errors import Im2latexError
 
@@ -33,7 +32,7 @@ def main() -> None:
     from im2latex_jax.datasets.corpus.builder import CorpusConfig
 
     try:
-        config = CorpusConfig(**settings.read(rest, "corpus").dataset.options)
+        config = CorpusConfig(**command_line.config(rest, "corpus").dataset.options)
         splits = datasets.build(BeamCorpus, parsed.data_dir, config=config, options=beam_options)
     except Im2latexError as error:
         sys.exit(f"error: {error}")

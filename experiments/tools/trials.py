@@ -96,13 +96,12 @@ def main() -> None:
     )
     parsed, rest = parser.parse_known_args()
     logging.set_verbosity(logging.FATAL)
-    from experiments import settings
     from im2latex_jax.errors import Im2latexError
     from im2latex_jax.runtime import compilation
 
     compilation.enable_cache()
     try:
-        config = settings.read(rest, "released")
+        config = command_line.config(rest, "released")
         results = run(config, parsed.only or list(TRIALS), parsed.out)
     except Im2latexError as error:
         sys.exit(f"error: {error}")

@@ -36,7 +36,11 @@ BROKEN_PIPE = 141  # as a shell reports a program that SIGPIPE ended
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
-    parsed = _parser().parse_args(arguments)
+    parser = _parser()
+    parsed, rest = parser.parse_known_args(arguments)
+    if rest and not parsed.takes_settings:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    parsed.settings = rest
     # Formulas are UTF-8 wherever the command runs. Bytes that are not (in file names, in lines)
     # become lone surrogates, which pass through here and are refused where they matter.
     for stream in (sys.stdin, sys.stdout, sys.stderr):
@@ -61,11 +65,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="im2latex", description="Reads pictures of formulas and writes their LaTeX."
     )
+    parser.set_defaults(takes_settings=False)
     parser.add_argument("--version", action="version", version=f"im2latex {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in (
         *(_add_predict, _add_solve, _add_evaluate, _add_calibrate, _add_export, _add_normalize),
-        *(_add_render, _add_dataset),
+        *(_add_render, _add_dataset, _add_train),
     ):
         add(commands)
     return parser
@@ -662,6 +667,25 @@ def _dataset_show(parsed: argparse.Namespace) -> int:
     shown = statistics.show(parsed.folder, parsed.out, parsed.count, parsed.split)
     _say(f"{shown} examples of {parsed.split} drawn to {parsed.out}")
     return 0
+
+
+# train
+
+
+def _add_train(commands) -> None:
+    from im2latex_jax.cli import train
+
+    parser = commands.add_parser(
+        "train", help="trains a network, or resumes; evaluates it", allow_abbrev=False
+    )
+    train.add_arguments(parser)
+    parser.set_defaults(handler=_train, takes_settings=True)
+
+
+def _train(parsed: argparse.Namespace) -> int:
+    from im2latex_jax.cli import train
+
+    return train.run(parsed.workdir, parsed.settings)
 
 
 if __name__ == "__main__":

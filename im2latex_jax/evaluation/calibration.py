@@ -34,11 +34,6 @@ class Calibration:
     num_examples: int
 
 
-def confidence(log_prob: float, temperature: float) -> float:
-    """The probability that a formula is right, 0 to 1, from its log-probability."""
-    return math.exp(min(0.0, log_prob) / temperature)
-
-
 def calibrate(log_probs: Sequence[float], correct: Sequence[bool]) -> Calibration:
     """Fits the temperature to formulas' log-probabilities and whether they were right.
 

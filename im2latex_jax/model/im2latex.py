@@ -64,7 +64,7 @@ class Im2Latex(nn.Module):
 
 
 def build(config: ConfigDict, vocabulary_size: int) -> Im2Latex:
-    """The network of a config's `model` part (see `experiments/configs/default.py`)."""
+    """The network of a config's `model` part (see `im2latex_jax/config.py`)."""
     dtype = jnp.dtype(config.dtype)
     encoder = Encoder(
         features=tuple(config.features),

@@ -32,7 +32,7 @@ def start(config: ConfigDict) -> None:
     """Joins the processes of a run, with `jax.distributed`; before JAX is asked for its devices.
 
     Args:
-      config: `config.distributed`, see `experiments/configs/default.py`.
+      config: `config.distributed`, see `im2latex_jax/config.py`.
 
     Raises:
       Im2latexError: nothing tells who takes part, what tells it is wrong, or not all have come in

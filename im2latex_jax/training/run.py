@@ -21,6 +21,7 @@ from ml_collections import ConfigDict
 
 from im2latex_jax import config as config_checks
 from im2latex_jax import datasets, input_pipeline
+from im2latex_jax.decoding import confidence
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.evaluation import calibration
 from im2latex_jax.input_pipeline import augmentation, examples
@@ -59,7 +60,7 @@ class Experiment:
     """Everything a run computes with, made from its configuration alone.
 
     Attributes:
-      config: see `experiments/configs/default.py`; with the network of `initial`.
+      config: see `im2latex_jax/config.py`; with the network of `initial`.
       train, validation, test: the splits.
       buckets: shapes of the training batches.
       eval_buckets: shapes of the evaluation's batches.
@@ -130,7 +131,7 @@ def set_up(config: ConfigDict, splits=None, vocabulary: Vocabulary | None = None
     """Builds or opens the data and assembles what a run computes with.
 
     Args:
-      config: see `experiments/configs/default.py`.
+      config: see `im2latex_jax/config.py`.
       splits: `train`, `validation` and `test`, instead of the data set that the config names.
       vocabulary: that the run began with; None for one that begins, which takes that of its data.
 
@@ -212,7 +213,7 @@ def run(
     """Trains, or resumes, and evaluates in `workdir`; returns what `result.json` holds.
 
     Args:
-      config: see `experiments/configs/default.py`.
+      config: see `im2latex_jax/config.py`.
       workdir: folder of the run, made if missing.
       watch: gets each line of exact.jsonl as it is written; what it raises ends the run.
 
@@ -348,7 +349,7 @@ def _finish(experiment, workdir, eval_step, state, progress) -> dict:
 
     temperature = train_loop.export(experiment, workdir, state, evaluated(experiment.validation))
     evaluation = evaluated(experiment.test)
-    confidences = [calibration.confidence(x, temperature) for x in evaluation.log_probs]
+    confidences = [confidence.from_log_prob(x, temperature) for x in evaluation.log_probs]
     result = {
         **evaluation.figures(),
         "calibration_error": calibration.expected_calibration_error(

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from im2latex_jax.decoding import confidence
 from im2latex_jax.evaluation import calibration
 
 
@@ -41,9 +42,9 @@ def test_the_calibration_error_by_hand():
 
 
 def test_confidence_is_a_probability():
-    assert calibration.confidence(0.0, 2.0) == 1.0
-    assert calibration.confidence(-np.inf, 2.0) == 0.0
-    assert calibration.confidence(-2.0, 2.0) == pytest.approx(np.exp(-1))
+    assert confidence.from_log_prob(0.0, 2.0) == 1.0
+    assert confidence.from_log_prob(-np.inf, 2.0) == 0.0
+    assert confidence.from_log_prob(-2.0, 2.0) == pytest.approx(np.exp(-1))
 
 
 def test_nothing_to_fit_is_refused():

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import settings
+from experiments import command_line
 from experiments.benchmark import operations, recognize, stand_in, timing, train
 from experiments.benchmark.train import PARTS
 from experiments.configs import tiny
@@ -124,9 +124,9 @@ def test_recognition_figures():
 
 
 def test_settings_are_those_of_training():
-    read = settings.read(["--config.batch_size=3", "--config.model.dtype=bfloat16"], "tiny")
+    read = command_line.config(["--config.batch_size=3", "--config.model.dtype=bfloat16"], "tiny")
     assert (read.batch_size, read.model.dtype) == (3, "bfloat16")
-    assert settings.read([], "im2latex_100k").dataset.name == "im2latex_100k"
+    assert command_line.config([], "im2latex_100k").dataset.name == "im2latex_100k"
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_settings_are_those_of_training():
 )
 def test_a_setting_that_does_not_exist_is_told_in_a_line(key, message):
     with pytest.raises(Im2latexError) as caught:
-        settings.read([f"--config.{key}=3"], "tiny")
+        command_line.config([f"--config.{key}=3"], "tiny")
     assert str(caught.value) == f"the configuration has no such key: {message}"
 
 

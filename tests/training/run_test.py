@@ -367,7 +367,7 @@ def main(folder, *arguments):
     [
         (["--config.no_such_key=1", "--workdir", "{}/x"], 1, "no_such_key"),
         (["--config", "no/such/file.py", "--workdir", "{}/x"], 1, "no/such/file.py"),
-        ([], 1, "workdir"),
+        ([], 2, "workdir"),
         (["--config.dataset.name=imagenet", "--workdir", "{}/x"], 1, "unknown data set 'imagenet'"),
         (
             ["--config", "experiments/configs/paper.py", "--config.dataset.options.source=/none",

@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
+from im2latex_jax import config
 from im2latex_jax.errors import Im2latexError
 
-CONFIGS = pathlib.Path(__file__).parent / "configs"
+DEFAULT = pathlib.Path(config.__file__)
 
 
-def read(arguments: Sequence[str], default: str) -> ConfigDict:
+def read(arguments: Sequence[str], default: pathlib.Path = DEFAULT) -> ConfigDict:
     """The configuration that arguments ask for, which must all be of this kind.
 
     Args:
       arguments: of the command line.
-      default: name of the configuration where they name none.
+      default: file of the configuration where they name none.
 
     Raises:
       Im2latexError: if the file cannot be read, or an argument is no setting.
@@ -25,20 +26,20 @@ def read(arguments: Sequence[str], default: str) -> ConfigDict:
     try:
         holder = config_flags.DEFINE_config_file(
             "config",
-            str(CONFIGS / f"{default}.py"),
+            str(default),
             flag_values=values,
             sys_argv=list(arguments),
         )
         rest = values(["settings", *arguments])
-        config = holder.value
-        _ = config.is_locked  # a file that failed to load says so when it is first used
+        settings = holder.value
+        _ = settings.is_locked  # a file that failed to load says so when it is first used
     except (AttributeError, KeyError) as error:
         raise Im2latexError(no_such_key(error)) from error
     except (OSError, TypeError, ValueError, flags.Error) as error:
         raise Im2latexError(" ".join(str(error).split())) from error
     if len(rest) > 1:
         raise Im2latexError(f"unknown argument {rest[1]!r}")
-    return config
+    return settings
 
 
 def no_such_key(error: AttributeError | KeyError) -> str:
