@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 from experiments.benchmark import timing, torch_model
 from experiments.benchmark import train as benchmark
 from im2latex_jax.runtime import compilation, workers
-from im2latex_jax.training import run
+from im2latex_jax.training.experiment import set_up
 
 BLOCK = 5  # steps of one before it is the other's turn
 
@@ -26,7 +26,7 @@ def compare(config: ConfigDict, splits, steps: int) -> dict[str, Any]:
     config = ConfigDict(config.to_dict())
     config.model.dtype, config.model.dropout = "float32", 0.0
     config.counting_weight = config.optimizer.ema_decay = 0.0
-    experiment = run.set_up(config, splits)
+    experiment = set_up(config, splits)
     torch.set_num_threads(workers.available_cpus())
     batches = list(itertools.islice(benchmark.batches(experiment), steps))
     state = experiment.initial_state()

@@ -35,8 +35,8 @@ from im2latex_jax.errors import Im2latexError
 from im2latex_jax.model import recurrence
 from im2latex_jax.runtime import compilation
 from im2latex_jax.training import optimizer
-from im2latex_jax.training import run as train
 from im2latex_jax.training import state as train_state
+from im2latex_jax.training.experiment import Experiment, set_up
 
 PARTS = ("encoder", "decoder_scan", "decoder_rest", "loss", "optimizer")
 
@@ -77,7 +77,7 @@ def measure(
     config: ConfigDict, splits=None, *, steps: int, profile: str | None = None
 ) -> dict[str, Any]:
     """All figures of a configuration; `splits` as for `train.set_up`."""
-    experiment = train.set_up(config, splits)
+    experiment = set_up(config, splits)
     steps = min(steps, len(experiment.plan))
     window = list(itertools.islice(batches(experiment), steps))
     shapes = [shape_of(batch) for batch in window]
@@ -156,7 +156,7 @@ def measure(
     }
 
 
-def batches(experiment: train.Experiment):
+def batches(experiment: Experiment):
     """The batches of the run, from its input pipeline, without their ids."""
     config = experiment.config
     source = input_pipeline.BatchSource(experiment.plan, experiment.train.load)
@@ -291,7 +291,7 @@ def _forward_backward(function, count: int):
     return compilation.jit(both)
 
 
-def learning_rate(experiment: train.Experiment) -> optax.Schedule:
+def learning_rate(experiment: Experiment) -> optax.Schedule:
     """The schedule of the run."""
     return optimizer.learning_rate(experiment.config.optimizer, len(experiment.plan))
 

@@ -13,12 +13,7 @@ from im2latex_jax.solving import calculus, functions, letters, matrices
 from im2latex_jax.solving.building import UNEVALUATED
 from im2latex_jax.solving.notation import ACCENTS, is_letter
 from im2latex_jax.solving.reader import AtomReader, Reader
-from im2latex_jax.solving.statements import (
-    RELATIONS,
-    NotComputableError,
-    end_of_group,
-    statements,
-)
+from im2latex_jax.solving.statements import RELATIONS, NotComputableError, end_of_group, statements
 
 
 @dataclasses.dataclass(frozen=True)

@@ -31,12 +31,7 @@ from im2latex_jax.solving.notation import (
     TIMES_SIGNS,
     is_letter,
 )
-from im2latex_jax.solving.statements import (
-    CLOSERS,
-    RELATIONS,
-    NotComputableError,
-    end_of_group,
-)
+from im2latex_jax.solving.statements import CLOSERS, RELATIONS, NotComputableError, end_of_group
 
 
 @dataclasses.dataclass

@@ -9,7 +9,6 @@ import math
 import pathlib
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
@@ -24,10 +23,8 @@ from im2latex_jax.runtime.programs import Programs
 from im2latex_jax.training import fingerprints, init_from, metrics_log, optimizer, plots
 from im2latex_jax.training import validation as evaluate
 from im2latex_jax.training.checkpoints import Checkpoints, Progress
+from im2latex_jax.training.experiment import Experiment
 from im2latex_jax.training.state import TrainState
-
-if TYPE_CHECKING:
-    from im2latex_jax.training.run import Experiment
 
 # Gets each line of exact.jsonl as it is written.
 Watch = Callable[[dict], None]
@@ -43,7 +40,7 @@ class TrainLoop:
 
     def __init__(
         self,
-        experiment: "Experiment",
+        experiment: Experiment,
         workdir: pathlib.Path,
         checkpoints: Checkpoints,
         train_step: Programs,
@@ -235,7 +232,7 @@ def _fetch(pending: list[tuple[int, np.ndarray, dict]]) -> list[dict]:
 
 
 def export(
-    experiment: "Experiment",
+    experiment: Experiment,
     workdir: pathlib.Path,
     state: TrainState,
     validation: evaluate.Evaluation,
@@ -269,7 +266,7 @@ def num_parameters(state: TrainState) -> int:
     return sum(leaf.size for leaf in jax.tree.leaves(state.params))
 
 
-def describe(experiment: "Experiment", state: TrainState) -> str:
+def describe(experiment: Experiment, state: TrainState) -> str:
     """What is trained on what, in three lines."""
     train = experiment.train
     padding = input_pipeline.padding_share(

@@ -6,12 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from im2latex_jax.latex.lexer import tokenize
-from im2latex_jax.latex.normalizer import (
-    MAX_CHARACTERS,
-    NormalizeError,
-    normalize,
-    normalize_lines,
-)
+from im2latex_jax.latex.normalizer import MAX_CHARACTERS, NormalizeError, normalize, normalize_lines
 
 
 @pytest.mark.parametrize(

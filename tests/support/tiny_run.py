@@ -7,8 +7,8 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from experiments.configs import tiny
-from im2latex_jax.training import run
 from im2latex_jax.training.checkpoints import Checkpoints
+from im2latex_jax.training.experiment import set_up
 
 
 def config(data_dir: pathlib.Path, **changes) -> ConfigDict:
@@ -29,7 +29,7 @@ def weights(workdir: pathlib.Path) -> bytes:
 
 def final_state(workdir: pathlib.Path, settings: ConfigDict):
     """Every array of the newest checkpoint, and the progress beside it."""
-    experiment = run.set_up(settings)
+    experiment = set_up(settings)
     with Checkpoints(workdir / "checkpoints") as checkpoints:
         state, progress = checkpoints.restore(experiment.initial_state(), checkpoints.latest)
     return jax.tree.map(np.asarray, jax.tree.leaves(state)), progress

@@ -21,6 +21,7 @@ from im2latex_jax.latex.vocabulary import Vocabulary
 from im2latex_jax.model import saved_model
 from im2latex_jax.training import memory, metrics_log, provenance, run, validation
 from im2latex_jax.training.checkpoints import Checkpoints
+from im2latex_jax.training.experiment import set_up
 from im2latex_jax.training.loop import TrainLoop
 from tests.support import damaged_records, tiny_run
 
@@ -231,7 +232,7 @@ def test_a_damaged_record_is_named_and_fatal_or_skipped_and_counted(
 ):
     shutil.copytree(training / "data", tmp_path / "data")
     settings = tiny_run.config(tmp_path / "data")
-    split = run.set_up(settings).train.split
+    split = set_up(settings).train.split
     number, _, _ = damaged_records.damage_one(split)
     place = split.place(number)
     with pytest.raises(Im2latexError) as caught:
@@ -243,7 +244,7 @@ def test_a_damaged_record_is_named_and_fatal_or_skipped_and_counted(
     result = run.run(settings, tmp_path / "skips")
     assert result["skipped_records"] == 1
     assert capsys.readouterr().err.count(f"skipped a record of split 'train': {place}") >= 1
-    plan = run.set_up(settings).plan
+    plan = set_up(settings).plan
     assert number in np.concatenate([plan[step][1] for step in range(len(plan))])
 
 
@@ -257,7 +258,7 @@ def test_token_ids_stay_when_a_run_goes_on_without_a_record(
         with pytest.raises(run.Interrupted):
             run.run(settings, tmp_path / "run")
     began_with = provenance.read_vocabulary(tmp_path / "run")
-    split = run.set_up(settings).train.split
+    split = set_up(settings).train.split
     # One without which the data have another vocabulary.
     tokens = [formula.split() for formula in split.formulas]
     others = [Vocabulary.build(tokens[:n] + tokens[n + 1 :]) for n in range(len(tokens))]
@@ -265,7 +266,7 @@ def test_token_ids_stay_when_a_run_goes_on_without_a_record(
     number, _, _ = damaged_records.damage_one(split, needed)
     pathlib.Path(split.directory, "statistics-train.npz").unlink()
     settings.dataset.on_corrupt = "skip"
-    assert run.set_up(settings).vocabulary == others[number]
+    assert set_up(settings).vocabulary == others[number]
     run.run(settings, tmp_path / "run")
     assert saved_model.load(tmp_path / "run").vocabulary == began_with
 
@@ -275,7 +276,7 @@ def test_a_start_reads_no_records(training, finished, monkeypatch):
         raise AssertionError("read a record")
 
     monkeypatch.setattr(Split, "__getitem__", read)
-    experiment = run.set_up(tiny_run.config(training / "data"))
+    experiment = set_up(tiny_run.config(training / "data"))
     assert experiment.train.fingerprint()
 
 
@@ -321,7 +322,7 @@ def test_a_signal_while_the_data_is_built_is_heard_at_once(training, monkeypatch
         stop()
         raise AssertionError("went on")
 
-    monkeypatch.setattr(run.datasets, "load", build)
+    monkeypatch.setattr(datasets, "load", build)
     with pytest.raises(run.Interrupted, match="the same command goes on from here"):
         run.run(tiny_run.config(training / "data"), training / "never")
     assert not (training / "never").exists()
@@ -339,11 +340,11 @@ def test_augmentation_changes_the_batches_but_not_their_repeatability(training, 
     settings = tiny_run.config(training / "data", **{"augmentation.probability": 0.8})
     first, second = (
         list(input_pipeline.batches(input_pipeline.BatchSource(x.plan, x.train.load)))
-        for x in (run.set_up(settings), run.set_up(settings))
+        for x in (set_up(settings), set_up(settings))
     )
     for a, b in zip(first, second, strict=True):
         np.testing.assert_array_equal(a["images"], b["images"])
-    plain = run.set_up(tiny_run.config(training / "data"))
+    plain = set_up(tiny_run.config(training / "data"))
     ids = [batch["ids"].tolist() for batch in first]
     inks = {n: plain.train.load(n)[0] for n in ids[0]}
     assert any(
