@@ -31,7 +31,7 @@ def test_a_gpu_that_was_started_otherwise_is_refused(monkeypatch):
 def test_the_installed_xla_knows_the_flag():
     """It would abort the program otherwise."""
     program = (
-        "from im2latex_jax import compilation\n"
+        "from im2latex_jax.runtime import compilation\n"
         "compilation.make_deterministic()\n"
         "print(compilation.jit(lambda x: x + 1)(1.0))"
     )
