@@ -42,7 +42,7 @@ from ml_collections import ConfigDict
 from experiments import command_line
 from experiments.benchmark import stand_in, timing
 from im2latex_jax import images, input_pipeline, recognizer
-from im2latex_jax.decoding import search
+from im2latex_jax.decoding.search import search
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex.vocabulary import EOS, SPECIAL_TOKENS, Vocabulary
 from im2latex_jax.model import im2latex, saved_model

@@ -456,7 +456,7 @@ def _evaluation_set(parsed: argparse.Namespace) -> "EvaluationSet":
 
 def _can_draw(unwanted: bool) -> bool:
     """Whether formulas are to be drawn for the picture metrics, and can be."""
-    from im2latex_jax.rendering.tex import sandbox
+    from im2latex_jax.rendering.tex.render import sandbox
 
     if unwanted:
         return False
@@ -673,7 +673,7 @@ def _dataset_show(parsed: argparse.Namespace) -> int:
 
 
 def _add_train(commands) -> None:
-    from im2latex_jax.cli import train
+    from im2latex_jax.cli.main import train
 
     parser = commands.add_parser(
         "train", help="trains a network, or resumes; evaluates it", allow_abbrev=False
@@ -683,7 +683,7 @@ def _add_train(commands) -> None:
 
 
 def _train(parsed: argparse.Namespace) -> int:
-    from im2latex_jax.cli import train
+    from im2latex_jax.cli.main import train
 
     return train.run(parsed.workdir, parsed.settings)
 

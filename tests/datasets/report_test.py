@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from im2latex_jax import datasets, images
-from im2latex_jax.cli import main as cli
+from im2latex_jax.cli.main import main as cli
 from im2latex_jax.datasets import statistics
 from im2latex_jax.evaluation import cases
 

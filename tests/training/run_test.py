@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from im2latex_jax import images, input_pipeline
+from im2latex_jax import datasets, images, input_pipeline
 from im2latex_jax.datasets.records import Split
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex.vocabulary import Vocabulary

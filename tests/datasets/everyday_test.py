@@ -4,13 +4,13 @@ import collections
 
 import numpy as np
 import pytest
-from im2latex_jax.rendering.formula_check import refusal
 
 from im2latex_jax.datasets import everyday
 from im2latex_jax.datasets.everyday import layouts, symbols
 from im2latex_jax.datasets.everyday.grammar import Grammar, GrammarError
 from im2latex_jax.latex.normalizer import normalize
-from im2latex_jax.rendering import sandbox
+from im2latex_jax.latex.safety import refusal
+from im2latex_jax.rendering.tex.render import sandbox
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def test_tex_draws_them(formulas):
         sandbox.require_programs()
     except sandbox.MissingProgramError as error:
         pytest.skip(str(error))
-    from im2latex_jax.rendering.tex import render_formulas
+    from im2latex_jax.rendering.tex.render import render_formulas
 
     chosen = formulas[:1000]
     reasons = [
