@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ml_collections import ConfigDict
 
-from im2latex_jax.cli.main import settings
+from im2latex_jax.cli import settings
 
 CONFIGS = pathlib.Path(__file__).parent / "configs"
 

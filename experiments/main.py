@@ -7,7 +7,7 @@ import sys
 
 if __name__ == "__main__":
     try:
-        from im2latex_jax.cli.main import train
+        from im2latex_jax.cli import train
 
         sys.exit(train.main(prog="python -m experiments.main"))
     except KeyboardInterrupt:  # while it is still importing

@@ -62,7 +62,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from im2latex_jax import __version__, images, recognizer
-from im2latex_jax.decoding.search import grammar, search
+from im2latex_jax.decoding import grammar, search
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex import lexer
 from im2latex_jax.latex.vocabulary import EOS, PAD, Vocabulary

@@ -25,7 +25,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from im2latex_jax import images
-from im2latex_jax.decoding.search import confidence, grammar, search
+from im2latex_jax.decoding import confidence, grammar, search
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.input_pipeline import Bucket
 from im2latex_jax.latex import lexer

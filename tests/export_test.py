@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from im2latex_jax import export
-from im2latex_jax.cli.main import main as cli
+from im2latex_jax.cli import main as cli
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.input_pipeline import Bucket
 from im2latex_jax.model import saved_model

@@ -42,7 +42,7 @@ from ml_collections import ConfigDict
 from experiments import command_line
 from experiments.benchmark import stand_in, timing
 from im2latex_jax import images, input_pipeline, recognizer
-from im2latex_jax.decoding.search import search
+from im2latex_jax.decoding import search
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex.vocabulary import EOS, SPECIAL_TOKENS, Vocabulary
 from im2latex_jax.model import im2latex, saved_model
@@ -186,8 +186,8 @@ def cold_starts(model: saved_model.TrainedModel, picture: bytes) -> dict[str, fl
 
 # The command `im2latex`, which then says how much memory it took.
 _PREDICT = """
-from im2latex_jax import cli
-if cli.main():
+from im2latex_jax.cli.main import main
+if main():
     raise SystemExit(1)
 from experiments.benchmark import timing
 print(timing.resident_megabytes())

@@ -43,7 +43,8 @@ from im2latex_jax.evaluation.cases import (
 )
 from im2latex_jax.rendering import mathtext
 from im2latex_jax.rendering.styles import FAMILIES, RenderStyle
-from im2latex_jax.rendering.tex.render import render_formulas, sandbox
+from im2latex_jax.rendering.tex import sandbox
+from im2latex_jax.rendering.tex.render import render_formulas
 
 if TYPE_CHECKING:
     from im2latex_jax.evaluation.scoring import Scored, Scores

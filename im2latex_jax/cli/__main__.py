@@ -1,4 +1,4 @@
-"""`python -m im2latex_jax.cli.main`: the command `im2latex` where it is not installed."""
+"""`python -m im2latex_jax.cli`: the command `im2latex` where it is not installed."""
 
 import sys
 

@@ -456,7 +456,7 @@ def _evaluation_set(parsed: argparse.Namespace) -> "EvaluationSet":
 
 def _can_draw(unwanted: bool) -> bool:
     """Whether formulas are to be drawn for the picture metrics, and can be."""
-    from im2latex_jax.rendering.tex.render import sandbox
+    from im2latex_jax.rendering.tex import sandbox
 
     if unwanted:
         return False
@@ -655,16 +655,16 @@ def _add_dataset(commands) -> None:
 
 
 def _dataset_stats(parsed: argparse.Namespace) -> int:
-    from im2latex_jax.datasets import statistics
+    from im2latex_jax.datasets import report
 
-    print(statistics.stats(parsed.folder), end="")
+    print(report.stats(parsed.folder), end="")
     return 0
 
 
 def _dataset_show(parsed: argparse.Namespace) -> int:
-    from im2latex_jax.datasets import statistics
+    from im2latex_jax.datasets import report
 
-    shown = statistics.show(parsed.folder, parsed.out, parsed.count, parsed.split)
+    shown = report.show(parsed.folder, parsed.out, parsed.count, parsed.split)
     _say(f"{shown} examples of {parsed.split} drawn to {parsed.out}")
     return 0
 
@@ -673,7 +673,7 @@ def _dataset_show(parsed: argparse.Namespace) -> int:
 
 
 def _add_train(commands) -> None:
-    from im2latex_jax.cli.main import train
+    from im2latex_jax.cli import train
 
     parser = commands.add_parser(
         "train", help="trains a network, or resumes; evaluates it", allow_abbrev=False
@@ -683,7 +683,7 @@ def _add_train(commands) -> None:
 
 
 def _train(parsed: argparse.Namespace) -> int:
-    from im2latex_jax.cli.main import train
+    from im2latex_jax.cli import train
 
     return train.run(parsed.workdir, parsed.settings)
 

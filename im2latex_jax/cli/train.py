@@ -49,7 +49,7 @@ def run(workdir: pathlib.Path, settings: Sequence[str]) -> int:
     """
     from absl import logging
 
-    from im2latex_jax.cli.main import settings as cli_settings
+    from im2latex_jax.cli import settings as cli_settings
     from im2latex_jax.runtime import compilation, multihost, programs
     from im2latex_jax.training import run as training
 

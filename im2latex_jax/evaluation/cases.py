@@ -78,9 +78,9 @@ def from_split(folder: str | os.PathLike, name: str, limit: int | None = None) -
     Raises:
       Im2latexError: there is no such data set or split.
     """
-    from im2latex_jax.datasets import statistics
+    from im2latex_jax.datasets import report
 
-    split = statistics.open_split(folder, name)
+    split = report.open_split(folder, name)
     numbers = range(len(split) if limit is None else min(limit, len(split)))
     records = (split[number] for number in numbers)
     return EvaluationSet([Case(r["id"], r["image"], normal_tokens(r["formula"])) for r in records])

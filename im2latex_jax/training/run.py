@@ -17,7 +17,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from im2latex_jax import input_pipeline
-from im2latex_jax.decoding.search import confidence
+from im2latex_jax.decoding import confidence
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.evaluation import calibration
 from im2latex_jax.input_pipeline import augmentation, examples

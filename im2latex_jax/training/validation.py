@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from im2latex_jax import input_pipeline
-from im2latex_jax.decoding.search import search
+from im2latex_jax.decoding import search
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.evaluation import text_metrics
 from im2latex_jax.input_pipeline.examples import Examples

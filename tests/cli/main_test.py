@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from im2latex_jax import recognizer
-from im2latex_jax.cli.main import main as cli
+from im2latex_jax.cli import main as cli
 from im2latex_jax.evaluation import illustrations
 from im2latex_jax.latex import lexer
 from im2latex_jax.rendering import mathtext
@@ -40,12 +40,12 @@ def cache(tmp_path_factory, monkeypatch):
 
 
 def _run(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "im2latex_jax.cli.main", *arguments]
+    command = [sys.executable, "-m", "im2latex_jax.cli", *arguments]
     return subprocess.run(command, input=stdin, capture_output=True)
 
 
 def test_help_and_usage_need_no_jax():
-    code = "import sys; from im2latex_jax.cli.main import main; main.main(['--help'])"
+    code = "import sys; from im2latex_jax.cli import main; main.main(['--help'])"
     run = subprocess.run([sys.executable, "-X", "importtime", "-c", code], capture_output=True)
     assert run.returncode == 0 and b"predict" in run.stdout
     assert b"jax._src" not in run.stderr and b"cv2" not in run.stderr
@@ -391,7 +391,7 @@ def test_render_draws_and_says_how_many(tmp_path, capsys):
 
 
 def test_a_closed_pipe_is_no_traceback():
-    command = f"{sys.executable} -m im2latex_jax.cli.main normalize"
+    command = f"{sys.executable} -m im2latex_jax.cli normalize"
     run = subprocess.run(
         ["bash", "-c", f"yes 'x ^ 2' | head -50000 | {command} | head -1; echo ${{PIPESTATUS[2]}}"],
         capture_output=True,

@@ -10,7 +10,7 @@ from im2latex_jax.datasets.everyday import layouts, symbols
 from im2latex_jax.datasets.everyday.grammar import Grammar, GrammarError
 from im2latex_jax.latex.normalizer import normalize
 from im2latex_jax.latex.safety import refusal
-from im2latex_jax.rendering.tex.render import sandbox
+from im2latex_jax.rendering.tex import sandbox
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from im2latex_jax.decoding.search import grammar
+from im2latex_jax.decoding import grammar
 from im2latex_jax.latex import lexer
 from im2latex_jax.latex.vocabulary import EOS, PAD, Vocabulary
 

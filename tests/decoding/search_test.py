@@ -5,8 +5,8 @@ import jax
 import numpy as np
 import pytest
 
-from im2latex_jax.decoding.search import grammar
-from im2latex_jax.decoding.search import search as decoding
+from im2latex_jax.decoding import grammar
+from im2latex_jax.decoding import search as decoding
 from im2latex_jax.latex.vocabulary import BOS, EOS, PAD
 from tests.support import tiny_model
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from im2latex_jax.decoding.search import confidence
+from im2latex_jax.decoding import confidence
 from im2latex_jax.evaluation import calibration
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from experiments.configs import finetune
 from im2latex_jax import Recognizer
-from im2latex_jax.cli.main import main as cli
+from im2latex_jax.cli import main as cli
 from im2latex_jax.latex.canonical import canonicalize
 from im2latex_jax.model import saved_model
 from im2latex_jax.rendering import mathtext

@@ -134,7 +134,7 @@ def test_a_killed_run_goes_on_to_the_same_end(tmp_path):
     formulas.write_text("".join(f"x_{{{n}}}\n" if n % 7 else "x^2^3\n" for n in range(40)))
     program = (
         "from im2latex_jax.rendering import to_folder; "
-        "from im2latex_jax.rendering.tex.render import render; render.BATCH_SIZE = 4; "
+        "from im2latex_jax.rendering.tex import render; render.BATCH_SIZE = 4; "
         f"to_folder.render_to_folder({str(formulas)!r}, {str(out)!r}, jobs=1)"
     )
     environment = os.environ | {"TMPDIR": str(tmp_path)}

@@ -6,7 +6,7 @@ import pytest
 import sympy
 
 from im2latex_jax import images, solving
-from im2latex_jax.cli.main import main as cli
+from im2latex_jax.cli import main as cli
 from im2latex_jax.datasets.synthetic import grammar
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex.lexer import detokenize

@@ -21,7 +21,7 @@ from im2latex_jax.datasets.corpus import card, chunks, drawing, selection
 from im2latex_jax.datasets.corpus.selection import SPLITS, Candidate, Rejected
 from im2latex_jax.datasets.corpus.sources import Columns, Source, SourceError, unique_names
 from im2latex_jax.errors import Im2latexError
-from im2latex_jax.rendering.tex.render import sandbox
+from im2latex_jax.rendering.tex import sandbox
 from im2latex_jax.runtime import locks, workers
 
 _log = logging.getLogger(__name__)

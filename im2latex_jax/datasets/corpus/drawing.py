@@ -21,7 +21,7 @@ from im2latex_jax.latex import lexer
 from im2latex_jax.latex.canonical import canonicalize
 from im2latex_jax.rendering import mathtext
 from im2latex_jax.rendering.styles import RenderStyle, random_style
-from im2latex_jax.rendering.tex.render import render
+from im2latex_jax.rendering.tex import render
 
 ENGINES = ("latex", "mathtext")
 PLAIN = RenderStyle()

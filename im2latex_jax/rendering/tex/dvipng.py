@@ -6,7 +6,7 @@ import re
 import struct
 from collections.abc import Iterator, Sequence
 
-from im2latex_jax.rendering.tex.render import sandbox
+from im2latex_jax.rendering.tex import sandbox
 
 MAX_WIDTH_INCHES = 36
 MAX_HEIGHT_INCHES = 24

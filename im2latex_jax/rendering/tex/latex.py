@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex.commands import COMMANDS
 from im2latex_jax.rendering.styles import FAMILIES, RenderStyle
-from im2latex_jax.rendering.tex.render import sandbox
+from im2latex_jax.rendering.tex import sandbox
 
 DVI = "batch.dvi"
 

@@ -14,9 +14,9 @@ from collections.abc import Iterator, Sequence
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex.safety import refusal
 from im2latex_jax.rendering.styles import RenderStyle
+from im2latex_jax.rendering.tex import sandbox
 from im2latex_jax.rendering.tex.batch import draw_batch
 from im2latex_jax.rendering.tex.dvipng import Drawing
-from im2latex_jax.rendering.tex.render import sandbox
 from im2latex_jax.runtime import workers
 
 # A run of latex or dvipng takes as long to start as to do some hundred formulas.

@@ -8,7 +8,8 @@ from PIL import Image
 
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.rendering.styles import FAMILIES, RenderStyle
-from im2latex_jax.rendering.tex.render import Rendered, render, render_formulas
+from im2latex_jax.rendering.tex import render
+from im2latex_jax.rendering.tex.render import Rendered, render_formulas
 from im2latex_jax.rendering.tex.sandbox import MissingProgramError
 
 needs_tex = pytest.mark.skipif(

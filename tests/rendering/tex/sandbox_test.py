@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from im2latex_jax.rendering.tex.render import sandbox
+from im2latex_jax.rendering.tex import sandbox
 from im2latex_jax.rendering.tex.sandbox import Limits
 
 
