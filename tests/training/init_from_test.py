@@ -16,6 +16,7 @@ from im2latex_jax.latex.vocabulary import SPECIAL_TOKENS, Vocabulary
 from im2latex_jax.model import saved_model
 from im2latex_jax.rendering import mathtext
 from im2latex_jax.training import init_from, run
+from im2latex_jax.training.experiment import set_up
 from tests.support import tiny_model
 
 FORMULAS = ["x", "y+1", r"\alpha", "x=y", r"\frac{x}{y}", "x^1", "y_1", r"\sqrt{x}"]
@@ -118,10 +119,10 @@ def test_says_that_there_is_no_such_model(config, tmp_path):
 
 def stages(config, initial, folder, **second) -> tuple:
     """A model that was trained on `config`'s data, and the configuration of a second stage."""
-    first = train.set_up(config)
-    trained_on = fine_tuning.lineage(None, first.train.split, config.dataset.data_dir)
+    first = set_up(config)
+    trained_on = init_from.lineage(None, first.train.split, config.dataset.data_dir)
     assert len(trained_on) == 1
-    model_files.save(folder, dataclasses.replace(model_files.load(initial), trained_on=trained_on))
+    saved_model.save(folder, dataclasses.replace(saved_model.load(initial), trained_on=trained_on))
     config.init_from = str(folder)
     config.dataset.on_leak = "fail"
     config.dataset.options.update(second)
@@ -137,10 +138,10 @@ def test_a_second_stage_on_other_splits_is_refused_or_leaves_out_what_was_traine
     with pytest.raises(
         Im2latexError, match=r"first was trained on \d of 5 validation and"
     ) as caught:
-        train.set_up(config)
+        set_up(config)
     assert "on_leak=skip" in str(caught.value)
     config.dataset.on_leak = "skip"
-    second = train.set_up(config)
+    second = set_up(config)
     for examples in (second.validation, second.test):
         formulas = np.asarray(examples.split.formulas)
         assert set(formulas[examples.kept]) == set(formulas) - known != set()
@@ -152,7 +153,7 @@ def test_a_second_stage_on_other_splits_is_refused_or_leaves_out_what_was_traine
 
 def test_a_second_stage_on_the_same_splits_leaves_nothing_out(config, initial, tmp_path):
     _, config = stages(config, initial, tmp_path / "first")
-    second = train.set_up(config)
+    second = set_up(config)
     assert second.validation.kept.all() and second.test.kept.all()
     assert second.remarks == ()
     assert len(second.trained_on) == 1
@@ -167,15 +168,15 @@ def test_formulas_that_the_own_training_split_has_too_are_no_leak(monkeypatch):
         )
 
     before = split(1, 2, 3, 4)
-    monkeypatch.setattr(fine_tuning, "_statistics", lambda _: before.statistics)
+    monkeypatch.setattr(init_from, "_statistics", lambda _: before.statistics)
     trained = types.SimpleNamespace(
-        trained_on=(model_files.TrainingData("d", before.statistics.fingerprint),)
+        trained_on=(saved_model.TrainingData("d", before.statistics.fingerprint),)
     )
     splits = {"train": split(2, 9), "validation": split(1, 2, 7, 1), "test": split(8, 9)}
-    masks, remarks = fine_tuning.leaked(trained, splits, "")
+    masks, remarks = init_from.leaked(trained, splits, "")
     assert masks["validation"].tolist() == [True, False, False, True]
     assert not masks["test"].any() and not remarks
-    among = fine_tuning._among(np.uint64([5, 1, 5, 2]), np.uint64([2, 3, 5]), chunk=2)
+    among = init_from._among(np.uint64([5, 1, 5, 2]), np.uint64([2, 3, 5]), chunk=2)
     assert among.tolist() == [True, False, True, True]
 
 
@@ -193,5 +194,5 @@ def test_what_cannot_be_compared_is_said(config, initial, tmp_path, lost):
         digest = first.train.fingerprint()
         path.write_text(path.read_text().replace(digest, digest[::-1]))
         expected = "has changed since"
-    second = train.set_up(config)
+    second = set_up(config)
     assert any(expected in remark for remark in second.remarks)
