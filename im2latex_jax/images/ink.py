@@ -3,10 +3,15 @@
 import cv2
 import numpy as np
 
+from im2latex_jax.images.components import INK_THRESHOLD, labelled_components
+from im2latex_jax.images.light import denoise, even_light, is_lighter_writing, paper_levels
+
 # Grey levels from here on count as white paper, levels up to BLACK as black ink.
 WHITE, BLACK = 250, 95
 # Less contrast than this (of 255) between ink and paper is a blank picture.
 MIN_CONTRAST = 12
+# Every mark of the writing has ink of this level somewhere.
+STRONG_INK = 80
 
 
 def to_ink(grey: np.ndarray) -> np.ndarray:
@@ -17,12 +22,18 @@ def to_ink(grey: np.ndarray) -> np.ndarray:
     exactly `255 - grey`, a clean white-on-black one exactly `grey`, a blank one all zeros.
     """
     histogram = _histogram(grey)
-    if _is_light_on_dark(histogram):
+    inverted = _is_light_on_dark(histogram)
+    if _is_clean(histogram[::-1] if inverted else histogram):
+        return grey if inverted else cv2.bitwise_not(grey)
+    grey = denoise(grey)
+    levels = paper_levels(grey)
+    if levels is not None:
+        inverted = is_lighter_writing(grey, levels)
+        levels = 255 - levels if inverted else levels
+    if inverted:
         grey = cv2.bitwise_not(grey)
-        histogram = histogram[::-1]
-    if _is_clean(histogram):
-        return cv2.bitwise_not(grey)
-    grey = _even_light(grey)
+    if levels is not None:
+        grey = even_light(grey, levels)
     histogram = _histogram(grey)
     paper = int(histogram.argmax())
     # Noise makes paper lighter as well as darker, or darker only where the paper is white
@@ -40,7 +51,19 @@ def to_ink(grey: np.ndarray) -> np.ndarray:
     if cv2.blur(ink, (3, 3)).max() < max(MIN_CONTRAST, 2 * noise):
         return np.zeros_like(grey)
     full = int(np.searchsorted(np.cumsum(levels), 0.99 * levels.sum()))
-    return cv2.convertScaleAbs(ink, alpha=255 / full)
+    ink = cv2.convertScaleAbs(ink, alpha=255 / full)
+    return _without_faint_marks(ink)
+
+
+def _without_faint_marks(ink: np.ndarray) -> np.ndarray:
+    """Ink without marks that are faint everywhere: what is left of noise and JPEG artefacts."""
+    mask = cv2.threshold(ink, INK_THRESHOLD - 1, 255, cv2.THRESH_BINARY)[1]
+    # Pixels at the feet of strokes are fainter than the threshold, and belong to them.
+    mask = cv2.dilate(mask, np.ones((3, 3), np.uint8))
+    labels, boxes = labelled_components(mask)
+    strong = np.zeros(len(boxes) + 1, np.uint8)
+    strong[labels[ink >= STRONG_INK]] = 255
+    return cv2.bitwise_and(ink, strong[labels])
 
 
 def _histogram(values: np.ndarray) -> np.ndarray:
@@ -74,20 +97,3 @@ def _is_clean(histogram: np.ndarray) -> bool:
         and histogram[128:WHITE].sum() <= 0.35 * total
         and histogram[230:255].sum() <= max(3.5 * middle, 0.01 * total)
     )
-
-
-def _even_light(grey: np.ndarray) -> np.ndarray:
-    """Divides a dark-on-light picture by its paper's brightness where that varies much."""
-    height, width = grey.shape
-    shrink = max(1.0, max(height, width) / 384)
-    size = (max(1, round(width / shrink)), max(1, round(height / shrink)))
-    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-    # The window must reach from any stroke to paper, and be smaller than a shadow.
-    window = max(9, min(size) // 3) | 1
-    paper = cv2.dilate(cv2.medianBlur(small, 3), np.ones((window, window), np.uint8))
-    paper = cv2.blur(paper, (window, window), borderType=cv2.BORDER_REPLICATE)
-    low, high = np.percentile(paper, [2, 98])
-    if high - low < 20:
-        return grey
-    paper = cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR)
-    return cv2.divide(grey, cv2.max(paper, np.full_like(paper, 1)), scale=float(high))
