@@ -15,6 +15,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from im2latex_jax.images.histograms import quantiles
+
 WORKING_SIDE = 512
 # Smaller flat areas (share of the image) are gaps between strokes.
 MIN_SHARE = 0.02
@@ -53,11 +55,11 @@ class _Area:
 def flat_mask(small: np.ndarray) -> np.ndarray:
     """Where an image `[height, width]` or `[height, width, 3]` is flat, uint8 0 or 1."""
     steps = _steps(small)
-    typical = float(np.median(steps))
+    typical = quantiles(steps, [0.5])[0]
     if typical > MIN_FLATNESS / 3 and min(small.shape[:2]) >= 5:
         # Noise has steps everywhere, writing in a small part of the image.
         steps = _steps(cv2.medianBlur(small, 3))
-        typical = float(np.median(steps))
+        typical = quantiles(steps, [0.5])[0]
     return (steps <= max(MIN_FLATNESS, 3 * typical)).astype(np.uint8)
 
 

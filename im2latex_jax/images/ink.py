@@ -3,7 +3,8 @@
 import cv2
 import numpy as np
 
-from im2latex_jax.images.components import INK_THRESHOLD, labelled_components
+from im2latex_jax.images.components import INK_THRESHOLD
+from im2latex_jax.images.histograms import histogram as histogram_of
 from im2latex_jax.images.light import denoise, even_light, is_lighter_writing, paper_levels
 
 # Grey levels from here on count as white paper, levels up to BLACK as black ink.
@@ -21,7 +22,7 @@ def to_ink(grey: np.ndarray) -> np.ndarray:
     away, and stretches the contrast to the full range. A clean black-on-white picture gives
     exactly `255 - grey`, a clean white-on-black one exactly `grey`, a blank one all zeros.
     """
-    histogram = _histogram(grey)
+    histogram = histogram_of(grey)
     inverted = _is_light_on_dark(histogram)
     if _is_clean(histogram[::-1] if inverted else histogram):
         return grey if inverted else cv2.bitwise_not(grey)
@@ -34,7 +35,7 @@ def to_ink(grey: np.ndarray) -> np.ndarray:
         grey = cv2.bitwise_not(grey)
     if levels is not None:
         grey = even_light(grey, levels)
-    histogram = _histogram(grey)
+    histogram = histogram_of(grey)
     paper = int(histogram.argmax())
     # Noise makes paper lighter as well as darker, or darker only where the paper is white
     # already; there, levels that are far from the paper are ink.
@@ -43,7 +44,7 @@ def to_ink(grey: np.ndarray) -> np.ndarray:
     noise = max(_deviation(histogram[paper:]), _deviation(darker))
     ink = cv2.subtract(np.full_like(grey, paper), grey)
     ink[ink <= 3 * noise] = 0
-    levels = _histogram(ink)
+    levels = histogram_of(ink)
     levels[: MIN_CONTRAST // 2] = 0
     if not levels.any():
         return np.zeros_like(grey)
@@ -52,7 +53,7 @@ def to_ink(grey: np.ndarray) -> np.ndarray:
         return np.zeros_like(grey)
     full = int(np.searchsorted(np.cumsum(levels), 0.99 * levels.sum()))
     ink = cv2.convertScaleAbs(ink, alpha=255 / full)
-    return _without_faint_marks(ink)
+    return _without_faint_marks(ink) if noise > 0.5 else ink
 
 
 def _without_faint_marks(ink: np.ndarray) -> np.ndarray:
@@ -60,15 +61,10 @@ def _without_faint_marks(ink: np.ndarray) -> np.ndarray:
     mask = cv2.threshold(ink, INK_THRESHOLD - 1, 255, cv2.THRESH_BINARY)[1]
     # Pixels at the feet of strokes are fainter than the threshold, and belong to them.
     mask = cv2.dilate(mask, np.ones((3, 3), np.uint8))
-    labels, boxes = labelled_components(mask)
-    strong = np.zeros(len(boxes) + 1, np.uint8)
+    count, labels = cv2.connectedComponents(mask, ltype=cv2.CV_32S)
+    strong = np.zeros(count, np.uint8)
     strong[labels[ink >= STRONG_INK]] = 255
     return cv2.bitwise_and(ink, strong[labels])
-
-
-def _histogram(values: np.ndarray) -> np.ndarray:
-    """How many pixels have each level, `[256]`."""
-    return cv2.calcHist([values], [0], None, [256], [0, 256]).reshape(-1)
 
 
 def _deviation(histogram: np.ndarray) -> float:

@@ -4,9 +4,12 @@ import cv2
 import numpy as np
 
 from im2latex_jax.images.backgrounds import flat_mask, shrunk
+from im2latex_jax.images.histograms import quantiles
 
 # Light is estimated on a copy of at most this many pixels a side.
 LIGHT_SIDE = 384
+# Whether it is uneven at all is seen on a smaller copy.
+GLANCE_SIDE = 160
 # Smaller flat areas (share of the image) may be thick strokes rather than paper.
 MIN_PAPER_SHARE = 0.08
 # Levels by which the paper's brightness may vary before it is evened out.
@@ -29,19 +32,13 @@ def paper_levels(grey: np.ndarray) -> np.ndarray | None:
     Paper is the large flat areas; under the writing, and across the edge of a shadow, it is
     interpolated.
     """
-    if min(grey.shape) < MIN_SIDE:
+    if min(grey.shape) < MIN_SIDE or _paper(shrunk(grey, GLANCE_SIDE)) is None:
         return None
-    small = shrunk(grey, LIGHT_SIDE)
-    _, labels, boxes, _ = cv2.connectedComponentsWithStats(flat_mask(small), connectivity=4)
-    sizes = boxes[:, cv2.CC_STAT_AREA].copy()
-    sizes[0] = 0
-    is_paper = sizes >= MIN_PAPER_SHARE * small.size
-    if not is_paper.any():
+    found = _paper(shrunk(grey, LIGHT_SIDE))
+    if found is None:
         return None
-    mask = is_paper[labels].astype(np.float32)
-    low, high = np.percentile(small[mask > 0], [2, 98])
-    if high - low < MAX_VARIATION:
-        return None
+    small, paper = found
+    mask = paper.astype(np.float32)
     weighted = small * mask
     levels = np.zeros(small.shape, np.float32)
     missing = np.ones(small.shape, bool)
@@ -56,6 +53,22 @@ def paper_levels(grey: np.ndarray) -> np.ndarray | None:
     return levels
 
 
+def _paper(small: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """An image without its thin strokes, and where it is paper; None if the light is even."""
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats(
+        flat_mask(small), connectivity=4, ltype=cv2.CV_16U
+    )
+    large = (boxes[:, cv2.CC_STAT_AREA] >= MIN_PAPER_SHARE * small.size).astype(np.uint8)
+    large[0] = 0
+    if not large.any():
+        return None
+    paper = large[labels]
+    # Thin strokes may count as flat where there is noise, and vanish in the median.
+    small = cv2.medianBlur(small, 5)
+    low, high = quantiles(small, (0.02, 0.98), paper)
+    return None if high - low < MAX_VARIATION else (small, paper)
+
+
 def is_lighter_writing(grey: np.ndarray, levels: np.ndarray) -> bool:
     """Whether the writing is lighter than the paper, whose `levels` are known."""
     size = levels.shape[::-1]
@@ -63,7 +76,7 @@ def is_lighter_writing(grey: np.ndarray, levels: np.ndarray) -> bool:
     # Across the edge of a shadow the levels are not exact.
     edge = cv2.morphologyEx(levels, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 8
     difference[edge] = 0
-    return bool((difference**3).sum() > 0)
+    return bool((difference * difference * difference).sum() > 0)
 
 
 def even_light(grey: np.ndarray, levels: np.ndarray) -> np.ndarray:
@@ -90,8 +103,8 @@ def noise_level(grey: np.ndarray) -> float:
     if min(part.shape) < MIN_SIDE:
         return 0.0
     mask = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
-    response = np.abs(cv2.filter2D(part, cv2.CV_32F, mask))
-    return float(np.median(response)) / (6 * 0.6745)
+    response = cv2.convertScaleAbs(cv2.filter2D(part, cv2.CV_32F, mask))
+    return quantiles(response, [0.5])[0] / (6 * 0.6745)
 
 
 def denoise(grey: np.ndarray) -> np.ndarray:
