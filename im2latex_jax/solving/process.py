@@ -2,14 +2,13 @@
 
 import contextlib
 import dataclasses
-import importlib.util
 import math
 import multiprocessing
 import time
 from multiprocessing.connection import Connection
 from typing import Any
 
-from im2latex_jax.errors import Im2latexError
+from im2latex_jax.errors import Im2latexError, require_extra
 from im2latex_jax.solving.answer import Answer
 
 TIME_LIMIT = 30.0
@@ -58,10 +57,7 @@ def solve(formula: str, time_limit: float = TIME_LIMIT) -> Answer:
 
 def require_sympy() -> None:
     """Raises `Im2latexError` where SymPy is not installed."""
-    if importlib.util.find_spec("sympy") is None:
-        raise Im2latexError(
-            "computing with formulas needs SymPy: pip install 'im2latex_jax[solve]'"
-        )
+    require_extra("solve")
 
 
 def _with_finding(answer: Answer, field: str, value: Any) -> Answer:

@@ -12,7 +12,7 @@ from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex.lexer import detokenize
 from im2latex_jax.recognizer import Recognition
 from im2latex_jax.rendering import mathtext
-from im2latex_jax.solving import computation, parser, process
+from im2latex_jax.solving import computation, parser
 from im2latex_jax.solving.real_roots import RealRoot
 from im2latex_jax.solving.statements import NotComputableError
 
@@ -308,7 +308,7 @@ def test_the_time_limit_ends_what_never_ends():
 
 
 def test_without_sympy_the_error_names_the_extra(monkeypatch, capsys):
-    monkeypatch.setattr(process.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert cli.main(["solve", "--latex", "x"]) == 1
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and "pip install 'im2latex_jax[solve]'" in error
