@@ -1,18 +1,14 @@
 r"""Values put in for a variable: `\left. F \right|_a^b`, `[ F ]_a^b` and `F |_{x = a}`."""
 
-from typing import TYPE_CHECKING
-
 import sympy
 
 from im2latex_jax.solving.building import negate, scalar
+from im2latex_jax.solving.cursor import Cursor
 from im2latex_jax.solving.notation import is_letter
 from im2latex_jax.solving.statements import NotComputableError
 
-if TYPE_CHECKING:
-    from im2latex_jax.solving.reader import Reader
 
-
-def between_bar(reader: "Reader") -> sympy.Basic:
+def between_bar(reader: Cursor) -> sympy.Basic:
     r"""`\left. F \right|` with its scripts."""
     reader.next()
     body = reader.sum()
@@ -20,7 +16,7 @@ def between_bar(reader: "Reader") -> sympy.Basic:
     return at_bounds(reader, body)
 
 
-def at_bounds(reader: "Reader", body: sympy.Basic) -> sympy.Expr:
+def at_bounds(reader: Cursor, body: sympy.Basic) -> sympy.Expr:
     """The body at the subscript's value, or its difference between superscript and subscript.
 
     Raises:
@@ -45,7 +41,7 @@ def at_bounds(reader: "Reader", body: sympy.Basic) -> sympy.Expr:
     return sympy.Add(_at(body, variable, upper), negate(value), evaluate=False)
 
 
-def _value(reader: "Reader") -> tuple[sympy.Symbol | None, sympy.Expr]:
+def _value(reader: Cursor) -> tuple[sympy.Symbol | None, sympy.Expr]:
     """A variable, if it is named, and its value: `{ x = 1 }` or `{ 1 }`."""
     tokens, start = reader.tokens, reader.position
     if tokens[start] == "{" and is_letter(tokens[start + 1]) and tokens[start + 2] == "=":

@@ -1,18 +1,14 @@
 """What a superscript says: a power, degrees, a transposed matrix, a conjugate."""
 
-from typing import TYPE_CHECKING
-
 import sympy
 
 from im2latex_jax.solving.building import UNEVALUATED, is_matrix, matrix_operation, scalar
+from im2latex_jax.solving.cursor import Cursor
 from im2latex_jax.solving.notation import INDEX_LETTERS, LONE_INDICES
 from im2latex_jax.solving.statements import WORD, NotComputableError, end_of_group
 
-if TYPE_CHECKING:
-    from im2latex_jax.solving.reader import Reader
 
-
-def power(reader: "Reader", base: sympy.Basic) -> sympy.Basic:
+def power(reader: Cursor, base: sympy.Basic) -> sympy.Basic:
     """The base with the superscript at the reader's position."""
     reader.position += 1
     end = end_of_group(reader.tokens, reader.position)
@@ -54,7 +50,7 @@ def _refuse_indices(base: sympy.Symbol, content: list[str]) -> None:
         raise NotComputableError("a superscript in brackets marks an undefined function")
 
 
-def _note_ambiguous(reader: "Reader", base: sympy.Expr, exponent: sympy.Expr) -> None:
+def _note_ambiguous(reader: Cursor, base: sympy.Expr, exponent: sympy.Expr) -> None:
     """Notes `0^0`, and a power that is a root of odd degree but not the real one."""
     if base.is_zero and exponent.is_zero:
         reader.notes["0^0 is taken to be 1"] = None

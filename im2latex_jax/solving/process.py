@@ -12,6 +12,8 @@ from im2latex_jax.errors import Im2latexError, require_extra
 from im2latex_jax.solving.answer import Answer
 
 TIME_LIMIT = 30.0
+# Seconds for the process to start and import SymPy, before the time limit begins.
+_STARTUP_LIMIT = 60.0
 _MEMORY_BYTES = 2 << 30
 
 
@@ -36,11 +38,14 @@ def solve(formula: str, time_limit: float = TIME_LIMIT) -> Answer:
     process = context.Process(target=_compute, args=(formula, theirs), daemon=True)
     process.start()
     theirs.close()
-    deadline = time.monotonic() + time_limit
+    deadline = time.monotonic() + _STARTUP_LIMIT
     answer = Answer()
     try:
         while ours.poll(max(0.0, deadline - time.monotonic())):
             field, value = ours.recv()
+            if field == "started":
+                deadline = time.monotonic() + time_limit
+                continue
             if field == "done":
                 return answer
             answer = _with_finding(answer, field, value)
@@ -69,10 +74,11 @@ def _with_finding(answer: Answer, field: str, value: Any) -> Answer:
 
 
 def _compute(formula: str, connection: Connection) -> None:
-    """The process: sends what it finds, and `done`."""
+    """The process: sends `started`, what it finds, and `done`."""
     _limit_memory()
     from im2latex_jax.solving import computation
 
+    connection.send(("started", None))
     try:
         for finding in computation.findings(formula):
             connection.send(finding)

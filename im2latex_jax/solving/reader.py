@@ -75,8 +75,7 @@ class Reader(Cursor):
           atom_reader: what reads the atom that begins with a token, or None if nothing does.
           units: whether words in upright letters may be units.
         """
-        super().__init__(tokens)
-        self.notes = notes
+        super().__init__(tokens, notes)
         self.units = units
         self.integrals: list[OpenIntegral] = []
         self.bound: list[str] = []  # letters that a sum, product or limit runs over

@@ -8,15 +8,12 @@ import itertools
 import re
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import sympy
 
+from im2latex_jax.solving.cursor import Cursor
 from im2latex_jax.solving.numbers import is_number
 from im2latex_jax.solving.statements import WORD, NotComputableError
-
-if TYPE_CHECKING:
-    from im2latex_jax.solving.reader import Reader
 
 # Factors, and powers of m, kg, s, A, K, mol, cd.
 _BASE = ("meter", "kilogram", "second", "ampere", "kelvin", "mole", "candela")
@@ -80,7 +77,7 @@ def is_unit(token: str) -> bool:
     return _named(_text(token)) is not None
 
 
-def unit(reader: "Reader") -> sympy.Expr:
+def unit(reader: Cursor) -> sympy.Expr:
     r"""A word that is a unit; a superscript behind it belongs to its last part."""
     text = _text(reader.next())
     if reader.peek() == "^" and "^" not in text[-3:]:
