@@ -27,7 +27,6 @@ import numpy as np
 from im2latex_jax import images
 from im2latex_jax.decoding import confidence, grammar, search
 from im2latex_jax.errors import Im2latexError
-from im2latex_jax.images import writing
 from im2latex_jax.input_pipeline import Bucket
 from im2latex_jax.latex import lexer
 from im2latex_jax.latex.vocabulary import BOS, EOS, PAD
@@ -245,11 +244,11 @@ class Recognizer:
 
     def _prepare_opened(self, opened: images.Opened) -> _Prepared:
         deadline = images.Deadline()
-        pixels = opened.pixels()
+        grey = opened.grey()
         try:
             deadline.check()
-            ink = writing.find(pixels).ink
-            del pixels
+            ink = images.to_ink(grey)
+            del grey
             deadline.check()
             ink = images.crop(ink)
             deadline.check()

@@ -9,6 +9,11 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+def control_words(names: str) -> frozenset[str]:
+    r"""The commands of some names: `\pi` and `\rho` of `pi rho`."""
+    return frozenset(f"\\{name}" for name in names.split())
+
+
 GREEK = _words(
     """
     alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau

@@ -22,18 +22,13 @@ _GREEK_NAMES = (
     "Xi Pi Sigma Upsilon Phi Psi Omega hbar ell pi"
 )
 GREEK = frozenset(_GREEK_NAMES.split())
-ACCENTS = {"\\bar": "bar", "\\overline": "bar", "\\hat": "hat", "\\tilde": "tilde"}
-CONJUGATES = frozenset(("\\bar", "\\overline"))
-# Letters that usually stand for complex numbers.
-COMPLEX_LETTERS = frozenset("zw")
+ACCENTS = {"\\bar": "bar", "\\hat": "hat", "\\tilde": "tilde"}
 FUNCTION_LETTERS = frozenset("fghFGH")
 # As superscripts of a letter, a tensor's indices: two or more of the former, one of the latter.
 INDEX_LETTERS = frozenset(("\\mu", "\\nu", "\\rho", "\\sigma", "\\lambda", "\\alpha", "\\beta"))
 LONE_INDICES = frozenset((("\\mu",), ("\\nu",)))
 TIMES_SIGNS = frozenset(("\\cdot", "\\times", "*"))
-RATIO_SIGNS = frozenset((":", "\\colon"))
-DIVISION_SIGNS = frozenset(("/", "\\div")) | RATIO_SIGNS
-REMAINDER_SIGNS = frozenset(("\\bmod", "\\mod"))
+DIVISION_SIGNS = frozenset(("/", "\\div"))
 ARROWS = frozenset(("\\rightarrow", "\\longrightarrow"))
 BRACKETS = {"(": ")", "[": "]", "\\{": "\\}", "{": "}"}
 ROUNDED = {
@@ -52,17 +47,17 @@ def _logarithm(base: int) -> Callable[..., sympy.Expr]:
 
 
 _ELEMENTARY = "exp erf erfc sin cos tan cot sec csc sinh cosh tanh coth sech csch"
-CIRCULAR = ("sin", "cos", "tan", "cot", "sec", "csc")
+_CIRCULAR = ("sin", "cos", "tan", "cot", "sec", "csc")
 FUNCTIONS: dict[str, Callable[..., sympy.Expr]] = {
     **{name: getattr(sympy, name) for name in _ELEMENTARY.split()},
     **{
         f"{prefix}{name}": getattr(sympy, f"a{name}")
-        for name in CIRCULAR
+        for name in _CIRCULAR
         for prefix in ("a", "arc")
     },
     **{
         f"{prefix}{name}h": getattr(sympy, f"a{name}h")
-        for name in CIRCULAR
+        for name in _CIRCULAR
         for prefix in ("a", "ar", "arc")
     },
     "tg": sympy.tan,
@@ -82,10 +77,9 @@ OF_SEVERAL: dict[str, Callable[..., sympy.Expr]] = {
     "min": sympy.Min,
     "gcd": lambda *terms: sympy.gcd(terms),
     "lcm": lambda *terms: sympy.lcm(terms),
-    "mod": lambda *terms: sympy.Mod(*terms, evaluate=False),
 }
-INVERSES = {name: f"arc{name}" for name in CIRCULAR} | {
-    f"{name}h": f"ar{name}h" for name in CIRCULAR
+INVERSES = {name: f"arc{name}" for name in _CIRCULAR} | {
+    f"{name}h": f"ar{name}h" for name in _CIRCULAR
 }
 REFUSED = {
     **dict.fromkeys(
@@ -96,7 +90,7 @@ REFUSED = {
     **dict.fromkeys(("\\vec", "\\mathbf", "\\boldsymbol"), "vectors are not known"),
     **dict.fromkeys(("\\dot", "\\ddot"), "a dotted letter is an undefined function of time"),
     **dict.fromkeys(
-        ("\\approx", "\\sim", "\\simeq", "\\propto", "\\cong"),
+        ("\\approx", "\\sim", "\\simeq", "\\propto", "\\equiv", "\\cong"),
         "it holds only nearly, or in another sense than =",
     ),
     **dict.fromkeys(
@@ -109,11 +103,9 @@ REFUSED = {
     ),
     **dict.fromkeys(("\\rightarrow", "\\Rightarrow", "\\leftrightarrow"), "it is a mapping"),
     **dict.fromkeys(("\\|", "\\langle", "\\rangle"), "norms and brackets are not known"),
-    "\\equiv": "a congruence needs its modulus, such as \\pmod{7}",
-    "\\pmod": "it belongs to a congruence with \\equiv",
     ",": "a list",
-    ";": "a list",
     "|": "a bar that opens nothing",
+    "\\left.": "something is to be put in for a variable",
     "\\prime": "a primed letter is an undefined function",
     "_": "a subscript of something that is not a letter",
     "^": "a superscript of nothing",
