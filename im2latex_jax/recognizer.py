@@ -27,6 +27,7 @@ import numpy as np
 from im2latex_jax import images
 from im2latex_jax.decoding import confidence, grammar, search
 from im2latex_jax.errors import Im2latexError
+from im2latex_jax.images import writing
 from im2latex_jax.input_pipeline import Bucket
 from im2latex_jax.latex import lexer
 from im2latex_jax.latex.vocabulary import BOS, EOS, PAD
@@ -244,11 +245,11 @@ class Recognizer:
 
     def _prepare_opened(self, opened: images.Opened) -> _Prepared:
         deadline = images.Deadline()
-        grey = opened.grey()
+        pixels = opened.pixels()
         try:
             deadline.check()
-            ink = images.to_ink(grey)
-            del grey
+            ink = writing.find(pixels).ink
+            del pixels
             deadline.check()
             ink = images.crop(ink)
             deadline.check()

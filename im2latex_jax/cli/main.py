@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from im2latex_jax import __version__
-from im2latex_jax.errors import Im2latexError
+from im2latex_jax.errors import Im2latexError, missing_extra, require_extra
 
 if TYPE_CHECKING:
     from im2latex_jax.evaluation.cases import EvaluationSet
@@ -52,6 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return status
     except Im2latexError as error:
         _say(f"error: {error}")
+        return 1
+    except ModuleNotFoundError as error:
+        if (message := missing_extra(error)) is None:
+            raise
+        _say(f"error: {message}")
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -415,6 +420,8 @@ def _evaluate(parsed: argparse.Namespace) -> int:
     if sum(x is not None for x in (parsed.pairs, parsed.dataset, parsed.formulas)) != 1:
         parsed.usage_error("give one of PAIRS.tsv, --dataset FOLDER and --formulas FILE")
     from im2latex_jax.evaluation import scoring
+
+    require_extra("evaluate")
 
     found = _evaluation_set(parsed)
     recognizer = _recognizer(parsed)

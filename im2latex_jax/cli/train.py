@@ -6,9 +6,10 @@ Kept short on purpose: what it does is in `im2latex_jax.training.run`, where it 
 import argparse
 import json
 import pathlib
+import sys
 from collections.abc import Sequence
 
-from im2latex_jax.errors import Im2latexError
+from im2latex_jax.errors import Im2latexError, require_extra
 
 DESCRIPTION = """Trains (or resumes) and evaluates in a work directory.
 
@@ -37,7 +38,11 @@ def main(arguments: Sequence[str] | None = None, prog: str = "im2latex train") -
     parser = argparse.ArgumentParser(prog=prog, allow_abbrev=False)
     add_arguments(parser)
     parsed, settings = parser.parse_known_args(arguments)
-    return run(parsed.workdir, settings)
+    try:
+        return run(parsed.workdir, settings)
+    except Im2latexError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
 
 
 def run(workdir: pathlib.Path, settings: Sequence[str]) -> int:
@@ -47,6 +52,7 @@ def run(workdir: pathlib.Path, settings: Sequence[str]) -> int:
       The exit status. Where other threads or processes must not be waited for, the program ends
       here instead: with status 1 after an error, 130 after an interruption.
     """
+    require_extra("train")
     from absl import logging
 
     from im2latex_jax.cli import settings as cli_settings

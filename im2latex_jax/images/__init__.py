@@ -8,6 +8,7 @@ The network's scale is that of im2latex-100k at 100 dpi: 12pt Computer Modern as
 draws it, whose letter x is about 7 pixels high. The original pages are 200 dpi: crop and `halve`.
 """
 
+from im2latex_jax.images.colour import to_grey
 from im2latex_jax.images.components import INK_THRESHOLD
 from im2latex_jax.images.crop import crop
 from im2latex_jax.images.decode import (
@@ -20,6 +21,7 @@ from im2latex_jax.images.decode import (
     one_line,
     open_image,
     read,
+    read_pixels,
     snapshot,
 )
 from im2latex_jax.images.errors import BlankImageError, ImageError
@@ -61,9 +63,11 @@ __all__ = [
     "pad",
     "prepare",
     "read",
+    "read_pixels",
     "resize",
     "scale_candidates",
     "snapshot",
+    "to_grey",
     "to_ink",
     "use_one_thread",
 ]

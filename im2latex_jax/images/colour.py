@@ -45,8 +45,8 @@ def eight_bit(values: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(values * (255 / white)), 0, 255).astype(np.uint8)
 
 
-def grey_from_array(array: np.ndarray, name: str) -> np.ndarray:
-    """Grey levels `[height, width]` of an array: see `decode.read`.
+def opaque_from_array(array: np.ndarray, name: str) -> np.ndarray:
+    """Opaque pixels of an array, see `decode.read`: grey `[height, width]` or RGB `[..., 3]`.
 
     Raises:
       ImageError: the array's shape or values are not an image's; the message begins with `name`.
@@ -73,20 +73,20 @@ def grey_from_array(array: np.ndarray, name: str) -> np.ndarray:
         channels -= 2
     if channels in (2, 4):
         array = _compose(array[:, :, :-1], array[:, :, -1])
-    return np.ascontiguousarray(array[:, :, 0]) if channels <= 2 else _grey_from_rgb(array)
+    return np.ascontiguousarray(array[:, :, 0]) if channels <= 2 else array
 
 
-def grey_from_palette(indices: np.ndarray, palette: np.ndarray) -> np.ndarray:
-    """Grey levels of `[height, width]` indices into a palette `[1, 256, RGBA]`.
+def opaque_from_palette(indices: np.ndarray, palette: np.ndarray) -> np.ndarray:
+    """Opaque pixels of `[height, width]` indices into a palette `[1, 256, RGBA]`.
 
-    As composing and greying every pixel, but on the palette's 256 colours where that will do.
+    As composing every pixel, but on the palette's 256 colours.
     """
     unused = np.bincount(indices.reshape(-1), minlength=256) == 0
     palette[0, unused] = palette[0, np.argmin(unused)]
     composed = _compose(palette[:, :, :3], palette[:, :, 3])
     if _is_grey(composed):
         return cv2.LUT(indices, np.ascontiguousarray(composed[:, :, 0])).reshape(indices.shape)
-    return _grey_from_rgb(composed[0, indices])
+    return composed[0, indices]
 
 
 def _is_grey(rgb: np.ndarray) -> bool:
@@ -114,8 +114,14 @@ def _compose(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     return on_black if 2 * contrast[0] < contrast[1] else on_white
 
 
-def _grey_from_rgb(rgb: np.ndarray) -> np.ndarray:
-    """Luminance (ITU-R BT.601), or distance from the paper's colour where luminance loses ink."""
+def to_grey(pixels: np.ndarray) -> np.ndarray:
+    """Grey levels `[height, width]` of grey or RGB pixels on paper of one colour.
+
+    Luminance (ITU-R BT.601), or distance from the paper's colour where luminance loses ink.
+    """
+    if pixels.ndim == 2:
+        return pixels
+    rgb = pixels
     luminance = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
     if _is_grey(rgb):
         return luminance

@@ -81,6 +81,10 @@ def _within_reach(boxes: np.ndarray, start: tuple[int, int, int, int], reach: fl
     """
     left, top = boxes[:, 0], boxes[:, 1]
     right, bottom = left + boxes[:, 2], top + boxes[:, 3]
+    near = (left < start[2] + reach) & (top < start[3] + reach)
+    near &= (right > start[0] - reach) & (bottom > start[1] - reach)
+    if near.all():
+        return near
     # A box is near once its edge on each of the four sides passes the limit of that side. The
     # limits only grow, so that one pass through each side's edges in order does.
     edges = np.stack([left, top, -right, -bottom])
@@ -90,7 +94,7 @@ def _within_reach(boxes: np.ndarray, start: tuple[int, int, int, int], reach: fl
     limits = [start[2], start[3], -start[0], -start[1]]
     passed = [0] * len(boxes)
     positions = [0] * 4
-    near = np.zeros(len(boxes), bool)
+    near[:] = False
     grown = True
     while grown:
         grown = False

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from PIL import GifImagePlugin, Image, ImageOps
 
-from im2latex_jax.images.colour import eight_bit, grey_from_array, grey_from_palette
+from im2latex_jax.images.colour import eight_bit, opaque_from_array, opaque_from_palette, to_grey
 from im2latex_jax.images.errors import ImageError
 from im2latex_jax.images.limits import MAX_FILE_BYTES, MAX_PIXELS, check_size
 
@@ -62,8 +62,8 @@ class Opened:
     frames: str | None
     _decode: Callable[[], np.ndarray] = dataclasses.field(repr=False)
 
-    def grey(self) -> np.ndarray:
-        """Decodes to uint8 grey levels `[height, width]`, as `read` does.
+    def pixels(self) -> np.ndarray:
+        """Decodes to opaque uint8 pixels: grey `[height, width]` or RGB `[height, width, 3]`.
 
         Raises:
           ImageError: the image is damaged.
@@ -102,10 +102,21 @@ def read(source: Source) -> np.ndarray:
       ImageError: there is no such file, it is not a picture, it is damaged, or it is larger than
         MAX_PIXELS (found out before decoding).
     """
+    return to_grey(read_pixels(source))
+
+
+def read_pixels(source: Source) -> np.ndarray:
+    """Decodes to opaque uint8 pixels: grey `[height, width]` or RGB `[height, width, 3]`.
+
+    See `read`, which makes grey levels of them.
+
+    Raises:
+      ImageError: as `read`.
+    """
     name = describe(source)
     if isinstance(source, Image.Image):
         return _decode_pil(source, name)
-    if isinstance(source, np.ndarray) or not _is_file(source):
+    if not _is_file(source):
         return _decode_array(np.asarray(source), name)
     return _decode_bytes(_file_bytes(source, name), name)
 
@@ -320,7 +331,7 @@ def _count_frames(image: Image.Image, name: str) -> tuple[int, bool]:
 def _decode_array(array: np.ndarray, name: str) -> np.ndarray:
     if array.ndim in (2, 3):
         check_size(array.shape[0], array.shape[1], name)
-    return grey_from_array(array, name)
+    return opaque_from_array(array, name)
 
 
 def _decode_pil(image: Image.Image, name: str) -> np.ndarray:
@@ -330,14 +341,14 @@ def _decode_pil(image: Image.Image, name: str) -> np.ndarray:
     except Exception as error:  # As in _open_pil.
         raise ImageError(f"{name}: is a damaged picture: {one_line(error)}") from error
     if palette is None:
-        return grey_from_array(pixels, name)
-    return grey_from_palette(pixels, palette)
+        return opaque_from_array(pixels, name)
+    return opaque_from_palette(pixels, palette)
 
 
 def _pixels(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
     """The current frame's pixels, upright, and the palette `[1, 256, RGBA]` that they point into.
 
-    Without palette: `[height, width]` or `[height, width, 3 or 4]` for `grey_from_array`.
+    Without palette: `[height, width]` or `[height, width, 3 or 4]` for `opaque_from_array`.
     """
     image.load()
     image = _upright(image)

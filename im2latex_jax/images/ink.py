@@ -3,10 +3,16 @@
 import cv2
 import numpy as np
 
+from im2latex_jax.images.components import INK_THRESHOLD
+from im2latex_jax.images.histograms import histogram as histogram_of
+from im2latex_jax.images.light import denoise, even_light, is_lighter_writing, paper_levels
+
 # Grey levels from here on count as white paper, levels up to BLACK as black ink.
 WHITE, BLACK = 250, 95
 # Less contrast than this (of 255) between ink and paper is a blank picture.
 MIN_CONTRAST = 12
+# Every mark of the writing has ink of this level somewhere.
+STRONG_INK = 80
 
 
 def to_ink(grey: np.ndarray) -> np.ndarray:
@@ -16,14 +22,20 @@ def to_ink(grey: np.ndarray) -> np.ndarray:
     away, and stretches the contrast to the full range. A clean black-on-white picture gives
     exactly `255 - grey`, a clean white-on-black one exactly `grey`, a blank one all zeros.
     """
-    histogram = _histogram(grey)
-    if _is_light_on_dark(histogram):
+    histogram = histogram_of(grey)
+    inverted = _is_light_on_dark(histogram)
+    if _is_clean(histogram[::-1] if inverted else histogram):
+        return grey if inverted else cv2.bitwise_not(grey)
+    grey = denoise(grey)
+    levels = paper_levels(grey)
+    if levels is not None:
+        inverted = is_lighter_writing(grey, levels)
+        levels = 255 - levels if inverted else levels
+    if inverted:
         grey = cv2.bitwise_not(grey)
-        histogram = histogram[::-1]
-    if _is_clean(histogram):
-        return cv2.bitwise_not(grey)
-    grey = _even_light(grey)
-    histogram = _histogram(grey)
+    if levels is not None:
+        grey = even_light(grey, levels)
+    histogram = histogram_of(grey)
     paper = int(histogram.argmax())
     # Noise makes paper lighter as well as darker, or darker only where the paper is white
     # already; there, levels that are far from the paper are ink.
@@ -32,7 +44,7 @@ def to_ink(grey: np.ndarray) -> np.ndarray:
     noise = max(_deviation(histogram[paper:]), _deviation(darker))
     ink = cv2.subtract(np.full_like(grey, paper), grey)
     ink[ink <= 3 * noise] = 0
-    levels = _histogram(ink)
+    levels = histogram_of(ink)
     levels[: MIN_CONTRAST // 2] = 0
     if not levels.any():
         return np.zeros_like(grey)
@@ -40,12 +52,19 @@ def to_ink(grey: np.ndarray) -> np.ndarray:
     if cv2.blur(ink, (3, 3)).max() < max(MIN_CONTRAST, 2 * noise):
         return np.zeros_like(grey)
     full = int(np.searchsorted(np.cumsum(levels), 0.99 * levels.sum()))
-    return cv2.convertScaleAbs(ink, alpha=255 / full)
+    ink = cv2.convertScaleAbs(ink, alpha=255 / full)
+    return _without_faint_marks(ink) if noise > 0.5 else ink
 
 
-def _histogram(values: np.ndarray) -> np.ndarray:
-    """How many pixels have each level, `[256]`."""
-    return cv2.calcHist([values], [0], None, [256], [0, 256]).reshape(-1)
+def _without_faint_marks(ink: np.ndarray) -> np.ndarray:
+    """Ink without marks that are faint everywhere: what is left of noise and JPEG artefacts."""
+    mask = cv2.threshold(ink, INK_THRESHOLD - 1, 255, cv2.THRESH_BINARY)[1]
+    # Pixels at the feet of strokes are fainter than the threshold, and belong to them.
+    mask = cv2.dilate(mask, np.ones((3, 3), np.uint8))
+    count, labels = cv2.connectedComponents(mask, ltype=cv2.CV_32S)
+    strong = np.zeros(count, np.uint8)
+    strong[labels[ink >= STRONG_INK]] = 255
+    return cv2.bitwise_and(ink, strong[labels])
 
 
 def _deviation(histogram: np.ndarray) -> float:
@@ -74,20 +93,3 @@ def _is_clean(histogram: np.ndarray) -> bool:
         and histogram[128:WHITE].sum() <= 0.35 * total
         and histogram[230:255].sum() <= max(3.5 * middle, 0.01 * total)
     )
-
-
-def _even_light(grey: np.ndarray) -> np.ndarray:
-    """Divides a dark-on-light picture by its paper's brightness where that varies much."""
-    height, width = grey.shape
-    shrink = max(1.0, max(height, width) / 384)
-    size = (max(1, round(width / shrink)), max(1, round(height / shrink)))
-    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-    # The window must reach from any stroke to paper, and be smaller than a shadow.
-    window = max(9, min(size) // 3) | 1
-    paper = cv2.dilate(cv2.medianBlur(small, 3), np.ones((window, window), np.uint8))
-    paper = cv2.blur(paper, (window, window), borderType=cv2.BORDER_REPLICATE)
-    low, high = np.percentile(paper, [2, 98])
-    if high - low < 20:
-        return grey
-    paper = cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR)
-    return cv2.divide(grey, cv2.max(paper, np.full_like(paper, 1)), scale=float(high))

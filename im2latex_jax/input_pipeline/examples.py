@@ -85,6 +85,37 @@ class Examples:
             )
         return dataclasses.replace(self, kept=kept)
 
+    def left_out(self, limits: Mapping[str, int]) -> dict[str, int]:
+        """How many examples take no part, by the first reason that applies.
+
+        Args:
+          limits: as for `prepare`.
+        """
+        reasons = {
+            "damaged": self.split.heights == 0,
+            "too high": self.sizes.heights > limits["max_height"],
+            "too wide": self.sizes.widths > limits["max_width"],
+            "too long": self.sizes.lengths > limits["max_length"],
+            "trained on before": np.ones(len(self.kept), bool),
+        }
+        counts, rest = {}, ~self.kept
+        for reason, applies in reasons.items():
+            if count := int((rest & applies).sum()):
+                counts[reason] = count
+            rest &= ~applies
+        return counts
+
+    def coverage(self, limits: Mapping[str, int]) -> str:
+        """What metrics on this split do not cover, in a line; "" where they cover all of it."""
+        counts = self.left_out(limits)
+        if not counts:
+            return ""
+        kinds = ", ".join(f"{count} {reason}" for reason, count in counts.items())
+        return (
+            f"metrics on {self.split.name} cover {self.kept.sum()} of {len(self.kept)} examples "
+            f"({kinds}; the limits are config.limits)"
+        )
+
     def assign(self, buckets) -> np.ndarray:
         """Bucket of each example, -1 where left out: see `input_pipeline.assign`."""
         return np.where(self.kept, input_pipeline.assign(buckets, self.sizes), -1)

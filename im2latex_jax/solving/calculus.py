@@ -1,18 +1,25 @@
 r"""Derivatives, limits, sums, products and integrals.
 
-`\frac{d}{dx}`, `\lim`, `\sum` and `\prod` reach to the next plus or minus.
+`\frac{d}{dx}`, `\lim`, `\sum` and `\prod` reach to the next plus or minus; those with a running
+letter further, to the last term that has it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import sympy
 
 from im2latex_jax.solving.building import divide, scalar
 from im2latex_jax.solving.notation import ARROWS, is_letter
-from im2latex_jax.solving.reader import OpenIntegral, Reader, symbol
-from im2latex_jax.solving.statements import NotComputableError, end_of_group
+from im2latex_jax.solving.reader import OpenIntegral, Reader, add, symbol
+from im2latex_jax.solving.statements import (
+    CLOSERS,
+    RELATIONS,
+    NotComputableError,
+    end_of_group,
+)
 
 MAX_DERIVATIVE = 20
+STOPS = RELATIONS | {"", ",", ";", "&", "|"}
 
 
 def fraction(reader: Reader) -> sympy.Basic:
@@ -53,6 +60,8 @@ def _derivative(reader: Reader) -> sympy.Basic | None:
         reader.position = end
     else:
         derived = reader.product()
+        if any(_last(reader, letter) >= 0 for letter, _ in variables):
+            reader.notes["a derivative is read as reaching to the next plus or minus"] = None
     pairs = [(symbol(letter), count) for letter, count in variables]
     free = scalar(derived).free_symbols
     for variable, _ in pairs:
@@ -100,7 +109,7 @@ def limit(reader: Reader) -> sympy.Expr:
         raise NotComputableError("a limit whose variable goes nowhere")
     target = scalar(reader.sum())
     reader.expect("}")
-    body = _within(reader, letter, reader.product)
+    body = _body(reader, letter)
     return sympy.Limit(scalar(body), variable, target, dir=direction)
 
 
@@ -118,7 +127,7 @@ def series(reader: Reader) -> sympy.Expr:
     if not reader.accept("^"):
         raise NotComputableError("a sum or product without its upper bound")
     upper = reader.script()
-    body = _within(reader, letter, reader.product)
+    body = _body(reader, letter)
     return kind(scalar(body), (variable, lower, upper))
 
 
@@ -130,11 +139,27 @@ def _running(reader: Reader) -> tuple[str, sympy.Symbol]:
     return letter, symbol(letter)
 
 
-def _within(reader: Reader, letter: str, read: Callable[[], sympy.Basic]) -> sympy.Basic:
+def _body(reader: Reader, letter: str) -> sympy.Basic:
+    """What a sum, product or limit is of: terms up to the last one with its running letter."""
     reader.bound.append(letter)
-    body = read()
+    terms = [reader.product()]
+    last = _last(reader, letter)
+    while reader.position <= last and reader.peek() in ("+", "-"):
+        terms.append(reader.signed())
+        reader.notes[f"what {letter} runs over is read as reaching to the last term with it"] = None
     reader.bound.pop()
-    return body
+    return add(terms)
+
+
+def _last(reader: Reader, token: str) -> int:
+    """The last place of a token among the terms that follow on this level, or -1."""
+    position, last = reader.position, -1
+    while reader.tokens[position] not in STOPS and reader.tokens[position] not in CLOSERS:
+        end = max(end_of_group(reader.tokens, position), position + 1)
+        if token in reader.tokens[position:end]:
+            last = end - 1
+        position = end
+    return last
 
 
 def integral(reader: Reader) -> sympy.Expr:

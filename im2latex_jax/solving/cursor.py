@@ -1,22 +1,35 @@
 """A position in the tokens of one statement."""
 
+import abc
 from collections.abc import Sequence
+
+import sympy
 
 from im2latex_jax.solving.notation import REFUSED
 from im2latex_jax.solving.statements import CLOSERS, RELATIONS, NotComputableError
 
 
-class Cursor:
+class Cursor(abc.ABC):
     """The tokens of one statement, taken one after the other.
 
     Attributes:
       tokens: the statement, and an empty token at its end.
       position: of the next token.
+      notes: how ambiguous notation was read, as keys.
     """
 
-    def __init__(self, tokens: Sequence[str]):
+    def __init__(self, tokens: Sequence[str], notes: dict[str, None]):
         self.tokens = [*tokens, ""]
         self.position = 0
+        self.notes = notes
+
+    @abc.abstractmethod
+    def sum(self) -> sympy.Basic:
+        """Terms up to what is neither plus nor minus."""
+
+    @abc.abstractmethod
+    def script(self) -> sympy.Expr:
+        """The contents of a sub- or superscript's braces."""
 
     def peek(self) -> str:
         """The next token; empty at the end."""

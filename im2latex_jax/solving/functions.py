@@ -2,6 +2,7 @@
 
 import sympy
 
+from im2latex_jax.solving import units
 from im2latex_jax.solving.building import (
     UNEVALUATED,
     divide,
@@ -11,9 +12,19 @@ from im2latex_jax.solving.building import (
     scalar,
 )
 from im2latex_jax.solving.calculus import limit
-from im2latex_jax.solving.notation import BRACKETS, FUNCTIONS, INVERSES, OF_SEVERAL, ROUNDED
+from im2latex_jax.solving.letters import letter
+from im2latex_jax.solving.notation import (
+    BRACKETS,
+    CIRCULAR,
+    DIVISION_SIGNS,
+    FUNCTIONS,
+    INVERSES,
+    OF_SEVERAL,
+    ROUNDED,
+)
 from im2latex_jax.solving.reader import Reader
-from im2latex_jax.solving.statements import OPENERS, NotComputableError, end_of_group
+from im2latex_jax.solving.real_roots import RealRoot
+from im2latex_jax.solving.statements import OPENERS, WORD, NotComputableError, end_of_group
 
 
 def root(reader: Reader) -> sympy.Expr:
@@ -23,6 +34,8 @@ def root(reader: Reader) -> sympy.Expr:
     if reader.peek() == "[":
         degree = scalar(reader.bracketed())
     radicand = reader.group()
+    if degree.is_Integer and degree.is_odd and degree > 1 and not radicand.is_nonnegative:
+        return RealRoot(radicand, degree, **UNEVALUATED)
     return sympy.Pow(radicand, sympy.Pow(degree, -1), **UNEVALUATED)
 
 
@@ -33,13 +46,29 @@ def binomial(reader: Reader) -> sympy.Expr:
 
 
 def named(reader: Reader) -> sympy.Basic:
-    r"""What a word in upright letters stands for: `\operatorname { s i n } x`."""
-    word = reader.next()
-    name = word[1:]
-    if word not in ("\\Re", "\\Im"):
+    r"""A function by its name: `\operatorname { s i n } x`."""
+    command = reader.next()
+    name = command[1:]
+    if command not in ("\\Re", "\\Im"):
         end = end_of_group(reader.tokens, reader.position)
         name = "".join(reader.tokens[reader.position + 1 : end - 1])
         reader.position = end
+    return _applied(reader, name)
+
+
+def word(reader: Reader) -> sympy.Basic:
+    r"""What a word in upright letters stands for: a unit, a variable or a function."""
+    if reader.units and units.is_unit(reader.peek()):
+        return units.unit(reader)
+    name = reader.peek()[len(WORD) : -1]
+    if len(name) == 1:
+        reader.tokens[reader.position] = name
+        return letter(reader)
+    reader.next()
+    return _applied(reader, name)
+
+
+def _applied(reader: Reader, name: str) -> sympy.Basic:
     if name == "lim":
         return limit(reader)
     if name == "det":
@@ -66,7 +95,15 @@ def _function(reader: Reader, name: str) -> sympy.Expr:
             name, power = INVERSES[name], None
     if name == "log" and base is None:
         reader.notes["log is read as the natural logarithm"] = None
-    value = FUNCTIONS[name](scalar(_argument(reader)), **UNEVALUATED)
+    bracketed = reader.peek() in BRACKETS
+    argument = scalar(_argument(reader))
+    if not bracketed and reader.peek() in DIVISION_SIGNS:
+        reader.notes[f"the argument of {name} is read as ending before {reader.peek()}"] = None
+    if name in CIRCULAR and argument.is_Rational and argument != 0:
+        reader.notes["angles without a degree sign are in radians"] = None
+    if name in ("arccot", "acot", "arcctg"):
+        reader.notes[f"{name} is taken from -pi/2 to pi/2"] = None
+    value = FUNCTIONS[name](argument, **UNEVALUATED)
     if base is not None:
         value = divide(value, sympy.log(base, **UNEVALUATED))
     return value if power is None else sympy.Pow(value, power, **UNEVALUATED)
@@ -90,7 +127,7 @@ def _continues_argument(reader: Reader) -> bool:
     token = reader.peek()
     if token in OPENERS or token == "|" or token in ("\\int", "\\iint", "\\sum", "\\prod"):
         return False
-    if token in ("\\operatorname", "\\operatorname*", "\\mathrm"):
+    if token in ("\\operatorname", "\\operatorname*") or token.startswith(WORD):
         return False
     waiting = any(not integral.complete for integral in reader.integrals)
     return not (token == "d" and waiting)

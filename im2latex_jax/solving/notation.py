@@ -22,13 +22,18 @@ _GREEK_NAMES = (
     "Xi Pi Sigma Upsilon Phi Psi Omega hbar ell pi"
 )
 GREEK = frozenset(_GREEK_NAMES.split())
-ACCENTS = {"\\bar": "bar", "\\hat": "hat", "\\tilde": "tilde"}
+ACCENTS = {"\\bar": "bar", "\\overline": "bar", "\\hat": "hat", "\\tilde": "tilde"}
+CONJUGATES = frozenset(("\\bar", "\\overline"))
+# Letters that usually stand for complex numbers.
+COMPLEX_LETTERS = frozenset("zw")
 FUNCTION_LETTERS = frozenset("fghFGH")
 # As superscripts of a letter, a tensor's indices: two or more of the former, one of the latter.
 INDEX_LETTERS = frozenset(("\\mu", "\\nu", "\\rho", "\\sigma", "\\lambda", "\\alpha", "\\beta"))
 LONE_INDICES = frozenset((("\\mu",), ("\\nu",)))
 TIMES_SIGNS = frozenset(("\\cdot", "\\times", "*"))
-DIVISION_SIGNS = frozenset(("/", "\\div"))
+RATIO_SIGNS = frozenset((":", "\\colon"))
+DIVISION_SIGNS = frozenset(("/", "\\div")) | RATIO_SIGNS
+REMAINDER_SIGNS = frozenset(("\\bmod", "\\mod"))
 ARROWS = frozenset(("\\rightarrow", "\\longrightarrow"))
 BRACKETS = {"(": ")", "[": "]", "\\{": "\\}", "{": "}"}
 ROUNDED = {
@@ -47,17 +52,17 @@ def _logarithm(base: int) -> Callable[..., sympy.Expr]:
 
 
 _ELEMENTARY = "exp erf erfc sin cos tan cot sec csc sinh cosh tanh coth sech csch"
-_CIRCULAR = ("sin", "cos", "tan", "cot", "sec", "csc")
+CIRCULAR = ("sin", "cos", "tan", "cot", "sec", "csc")
 FUNCTIONS: dict[str, Callable[..., sympy.Expr]] = {
     **{name: getattr(sympy, name) for name in _ELEMENTARY.split()},
     **{
         f"{prefix}{name}": getattr(sympy, f"a{name}")
-        for name in _CIRCULAR
+        for name in CIRCULAR
         for prefix in ("a", "arc")
     },
     **{
         f"{prefix}{name}h": getattr(sympy, f"a{name}h")
-        for name in _CIRCULAR
+        for name in CIRCULAR
         for prefix in ("a", "ar", "arc")
     },
     "tg": sympy.tan,
@@ -77,9 +82,10 @@ OF_SEVERAL: dict[str, Callable[..., sympy.Expr]] = {
     "min": sympy.Min,
     "gcd": lambda *terms: sympy.gcd(terms),
     "lcm": lambda *terms: sympy.lcm(terms),
+    "mod": lambda *terms: sympy.Mod(*terms, evaluate=False),
 }
-INVERSES = {name: f"arc{name}" for name in _CIRCULAR} | {
-    f"{name}h": f"ar{name}h" for name in _CIRCULAR
+INVERSES = {name: f"arc{name}" for name in CIRCULAR} | {
+    f"{name}h": f"ar{name}h" for name in CIRCULAR
 }
 REFUSED = {
     **dict.fromkeys(
@@ -90,7 +96,7 @@ REFUSED = {
     **dict.fromkeys(("\\vec", "\\mathbf", "\\boldsymbol"), "vectors are not known"),
     **dict.fromkeys(("\\dot", "\\ddot"), "a dotted letter is an undefined function of time"),
     **dict.fromkeys(
-        ("\\approx", "\\sim", "\\simeq", "\\propto", "\\equiv", "\\cong"),
+        ("\\approx", "\\sim", "\\simeq", "\\propto", "\\cong"),
         "it holds only nearly, or in another sense than =",
     ),
     **dict.fromkeys(
@@ -103,9 +109,11 @@ REFUSED = {
     ),
     **dict.fromkeys(("\\rightarrow", "\\Rightarrow", "\\leftrightarrow"), "it is a mapping"),
     **dict.fromkeys(("\\|", "\\langle", "\\rangle"), "norms and brackets are not known"),
+    "\\equiv": "a congruence needs its modulus, such as \\pmod{7}",
+    "\\pmod": "it belongs to a congruence with \\equiv",
     ",": "a list",
+    ";": "a list",
     "|": "a bar that opens nothing",
-    "\\left.": "something is to be put in for a variable",
     "\\prime": "a primed letter is an undefined function",
     "_": "a subscript of something that is not a letter",
     "^": "a superscript of nothing",

@@ -9,11 +9,19 @@ from collections.abc import Sequence
 
 import sympy
 
-from im2latex_jax.solving import calculus, functions, letters, matrices
-from im2latex_jax.solving.building import UNEVALUATED
-from im2latex_jax.solving.notation import ACCENTS, is_letter
+from im2latex_jax.solving import bounds, calculus, functions, letters, matrices, units
+from im2latex_jax.solving.building import UNEVALUATED, negate, scalar
+from im2latex_jax.solving.notation import ACCENTS, REMAINDER_SIGNS, is_letter
+from im2latex_jax.solving.numbers import is_number
 from im2latex_jax.solving.reader import AtomReader, Reader
-from im2latex_jax.solving.statements import RELATIONS, NotComputableError, end_of_group, statements
+from im2latex_jax.solving.statements import (
+    CONGRUENT,
+    RELATIONS,
+    WORD,
+    NotComputableError,
+    end_of_group,
+    statements,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,20 +46,57 @@ def parse(formula: str) -> Parsed:
     """
     found: list[sympy.Basic] = []
     notes: dict[str, None] = {}
-    rows = statements(formula)
+    rows = statements(formula, notes)
     for tokens in rows:
         defined = _defined_function(tokens) if len(rows) == 1 else 0
         if defined:
             notes[f"what follows is about {''.join(tokens[: defined - 1])}"] = None
-        found += Reader(tokens[defined:], notes, _atom_reader).statement()
+        found += _statement(tokens[defined:], notes)
     if len(found) > 1 and not all(_is_relation(statement) for statement in found):
         raise NotComputableError("several expressions are no system of equations")
     return Parsed(tuple(found), tuple(notes))
 
 
+def _statement(tokens: Sequence[str], notes: dict[str, None]) -> list[sympy.Basic]:
+    with_units = units.applies(tokens)
+
+    def read(part: Sequence[str]) -> list[sympy.Basic]:
+        return Reader(part, notes, _atom_reader, with_units).statement()
+
+    if CONGRUENT in tokens:
+        sides = list(map(read, _congruence(tokens)))
+        if any(len(side) != 1 or _is_relation(side[0]) for side in sides):
+            raise NotComputableError("a congruence with another relation in it")
+        left, right, modulus = (scalar(side[0]) for side in sides)
+        difference = sympy.Add(left, negate(right), **UNEVALUATED)
+        return [sympy.Eq(sympy.Mod(difference, modulus, **UNEVALUATED), 0, **UNEVALUATED)]
+    found = read(tokens)
+    if with_units:
+        for statement in found:
+            units.require_dimensions(statement)
+    return found
+
+
+def _congruence(tokens: Sequence[str]) -> tuple[Sequence[str], Sequence[str], Sequence[str]]:
+    r"""The sides and the modulus of `a \equiv b \pmod { n }`."""
+    middle = tokens.index(CONGRUENT)
+    right = list(tokens[middle + 1 :])
+    for sign in ("\\pmod", *REMAINDER_SIGNS):
+        if sign not in right:
+            continue
+        place = right.index(sign)
+        modulus = right[place + 1 :]
+        if place and right[place - 1] == "(" and modulus[-1:] == [")"]:
+            place, modulus = place - 1, modulus[:-1]
+        return tokens[:middle], right[:place], modulus
+    raise NotComputableError("\\equiv: a congruence needs its modulus, such as \\pmod{7}")
+
+
 def _atom_reader(token: str) -> AtomReader | None:
-    if token.isdigit() or token == ".":
+    if is_number(token):
         return letters.number
+    if token.startswith(WORD):
+        return functions.word
     if is_letter(token) or token in ACCENTS:
         return letters.letter
     if token.startswith("\\begin{"):
@@ -66,6 +111,7 @@ def _infinity(reader: Reader) -> sympy.Expr:
 
 def _percent(reader: Reader) -> sympy.Expr:
     reader.next()
+    reader.notes["a percent sign is read as 1/100"] = None
     return sympy.Pow(100, -1, **UNEVALUATED)
 
 
@@ -80,7 +126,7 @@ _ATOMS: dict[str, AtomReader] = {
     "\\sqrt": functions.root,
     "\\operatorname": functions.named,
     "\\operatorname*": functions.named,
-    "\\mathrm": functions.named,
+    "\\left.": bounds.between_bar,
     "\\Re": functions.named,
     "\\Im": functions.named,
     "\\infty": _infinity,

@@ -2,17 +2,18 @@
 
 import contextlib
 import dataclasses
-import importlib.util
 import math
 import multiprocessing
 import time
 from multiprocessing.connection import Connection
 from typing import Any
 
-from im2latex_jax.errors import Im2latexError
+from im2latex_jax.errors import Im2latexError, require_extra
 from im2latex_jax.solving.answer import Answer
 
 TIME_LIMIT = 30.0
+# Seconds for the process to start and import SymPy, before the time limit begins.
+_STARTUP_LIMIT = 60.0
 _MEMORY_BYTES = 2 << 30
 
 
@@ -37,11 +38,14 @@ def solve(formula: str, time_limit: float = TIME_LIMIT) -> Answer:
     process = context.Process(target=_compute, args=(formula, theirs), daemon=True)
     process.start()
     theirs.close()
-    deadline = time.monotonic() + time_limit
+    deadline = time.monotonic() + _STARTUP_LIMIT
     answer = Answer()
     try:
         while ours.poll(max(0.0, deadline - time.monotonic())):
             field, value = ours.recv()
+            if field == "started":
+                deadline = time.monotonic() + time_limit
+                continue
             if field == "done":
                 return answer
             answer = _with_finding(answer, field, value)
@@ -58,10 +62,7 @@ def solve(formula: str, time_limit: float = TIME_LIMIT) -> Answer:
 
 def require_sympy() -> None:
     """Raises `Im2latexError` where SymPy is not installed."""
-    if importlib.util.find_spec("sympy") is None:
-        raise Im2latexError(
-            "computing with formulas needs SymPy: pip install 'im2latex_jax[solve]'"
-        )
+    require_extra("solve")
 
 
 def _with_finding(answer: Answer, field: str, value: Any) -> Answer:
@@ -73,10 +74,11 @@ def _with_finding(answer: Answer, field: str, value: Any) -> Answer:
 
 
 def _compute(formula: str, connection: Connection) -> None:
-    """The process: sends what it finds, and `done`."""
+    """The process: sends `started`, what it finds, and `done`."""
     _limit_memory()
     from im2latex_jax.solving import computation
 
+    connection.send(("started", None))
     try:
         for finding in computation.findings(formula):
             connection.send(finding)

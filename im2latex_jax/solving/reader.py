@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import sympy
 
+from im2latex_jax.solving.bounds import at_bounds
 from im2latex_jax.solving.building import (
     UNEVALUATED,
     divide,
@@ -24,14 +25,19 @@ from im2latex_jax.solving.cursor import Cursor
 from im2latex_jax.solving.notation import (
     BRACKETS,
     DIVISION_SIGNS,
-    INDEX_LETTERS,
-    LONE_INDICES,
+    RATIO_SIGNS,
     RELATION_CLASSES,
+    REMAINDER_SIGNS,
     ROUNDED,
     TIMES_SIGNS,
     is_letter,
 )
-from im2latex_jax.solving.statements import CLOSERS, RELATIONS, NotComputableError, end_of_group
+from im2latex_jax.solving.powers import power
+from im2latex_jax.solving.statements import (
+    CLOSERS,
+    RELATIONS,
+    NotComputableError,
+)
 
 
 @dataclasses.dataclass
@@ -59,6 +65,7 @@ class Reader(Cursor):
         tokens: Sequence[str],
         notes: dict[str, None],
         atom_reader: "Callable[[str], AtomReader | None]",
+        units: bool = False,
     ):
         """Starts at the first token.
 
@@ -66,12 +73,14 @@ class Reader(Cursor):
           tokens: one statement, as of `statements`.
           notes: how ambiguous notation was read; keys are added.
           atom_reader: what reads the atom that begins with a token, or None if nothing does.
+          units: whether words in upright letters may be units.
         """
-        super().__init__(tokens)
-        self.notes = notes
+        super().__init__(tokens, notes)
+        self.units = units
         self.integrals: list[OpenIntegral] = []
         self.bound: list[str] = []  # letters that a sum, product or limit runs over
         self._brackets: list[str] = []  # those that are open; tells whether a bar closes
+        self._contents: list[int] = []  # where the contents of those brackets begin
         self._atom_reader = atom_reader
 
     # Statements.
@@ -97,12 +106,18 @@ class Reader(Cursor):
 
     def sum(self, integral: OpenIntegral | None = None) -> sympy.Basic:
         """Terms up to what is neither plus nor minus; up to its `dx` in an integral."""
-        terms = [self._signed(integral)]
+        terms = [self.signed(integral)]
         while self.peek() in ("+", "-") and not (integral is not None and integral.complete):
-            terms.append(self._signed(integral))
-        return add(terms)
+            terms.append(self.signed(integral))
+        total = add(terms)
+        if self._bar_with_scripts() and self.accept("|"):
+            if len(terms) > 1:
+                self.notes["a bar with bounds is read as standing behind the whole sum"] = None
+            total = at_bounds(self, total)
+        return total
 
-    def _signed(self, integral: OpenIntegral | None) -> sympy.Basic:
+    def signed(self, integral: OpenIntegral | None = None) -> sympy.Basic:
+        """A term with its sign."""
         negative = False
         while self.peek() in ("+", "-"):
             negative ^= self.next() == "-"
@@ -111,18 +126,32 @@ class Reader(Cursor):
 
     def product(self, integral: OpenIntegral | None = None) -> sympy.Basic:
         """Factors, and what they are divided by."""
-        product = self._juxtaposed(integral)
-        while self.peek() in TIMES_SIGNS | DIVISION_SIGNS and not (
-            integral is not None and integral.ended
-        ):
-            divided = self.next() in DIVISION_SIGNS
+        product, _ = self._juxtaposed(integral)
+        ratios = 0
+        while self.peek() in _OPERATORS and not (integral is not None and integral.ended):
+            sign = self.next()
             negative = self.accept("-")
-            factor = self._juxtaposed(integral)
+            factor, count = self._juxtaposed(integral)
             factor = negate(factor) if negative else factor
-            product = divide(product, factor) if divided else multiply((product, factor))
+            if sign in REMAINDER_SIGNS:
+                if "+" in self.tokens or "-" in self.tokens:
+                    self.notes["mod is read like a division: before plus and minus"] = None
+                product = sympy.Mod(scalar(product), scalar(factor), **UNEVALUATED)
+            elif sign in DIVISION_SIGNS:
+                if count > 1:
+                    self.notes["a product without signs is one divisor: a/bc is read as a/(bc)"] = (
+                        None
+                    )
+                product = divide(product, factor)
+                ratios += sign in RATIO_SIGNS
+            else:
+                product = multiply((product, factor))
+        if ratios > 1:
+            raise NotComputableError("a ratio of more than two numbers has no value")
         return product
 
-    def _juxtaposed(self, integral: OpenIntegral | None = None) -> sympy.Basic:
+    def _juxtaposed(self, integral: OpenIntegral | None = None) -> tuple[sympy.Basic, int]:
+        """The product of factors without a sign between them, and their number."""
         factors: list[sympy.Basic] = []
         differentials = 0
         while self.starts_factor():
@@ -138,21 +167,22 @@ class Reader(Cursor):
                 break
         if not factors and not differentials:
             raise self.refused()
-        return multiply(factors)
+        return multiply(factors), len(factors)
 
     def starts_factor(self) -> bool:
         """Whether a factor begins here."""
         token = self.peek()
-        if (
-            not token
-            or token in CLOSERS
-            or token in RELATIONS
-            or token in TIMES_SIGNS | DIVISION_SIGNS
-        ):
+        if not token or token in CLOSERS or token in RELATIONS or token in _NO_FACTORS:
             return False
         if token == "|":
-            return not self._brackets or self._brackets[-1] != "|"
-        return token not in ("+", "-", ",", "&", "^", "_")
+            closes = self._brackets[-1:] == ["|"] and self._contents[-1] < self.position
+            return not closes and not self._bar_with_scripts()
+        return True
+
+    def _bar_with_scripts(self) -> bool:
+        """Whether a bar is next behind which a variable's values stand."""
+        bar = self.peek() == "|" and self.tokens[self.position + 1] in ("_", "^")
+        return bar and self._brackets[-1:] != ["|"]
 
     def _differential(self) -> bool:
         """Reads `d x` where an integral waits for it."""
@@ -180,37 +210,9 @@ class Reader(Cursor):
                 else:
                     factor = sympy.factorial(scalar(factor), **UNEVALUATED)
             elif token == "^":
-                factor = self._power(factor)
+                factor = power(self, factor)
             else:
                 return factor
-
-    def _power(self, base: sympy.Basic) -> sympy.Basic:
-        self.position += 1
-        content = self.tokens[self.position + 1 : end_of_group(self.tokens, self.position) - 1]
-        if content and set(content) == {"\\prime"}:
-            raise NotComputableError("a prime marks the derivative of an undefined function")
-        if content == ["\\circ"]:
-            self.position += 3
-            return sympy.Mul(
-                scalar(base), sympy.pi, sympy.Pow(180, -1, **UNEVALUATED), **UNEVALUATED
-            )
-        if isinstance(base, sympy.Symbol):
-            indices = len(content) > 1 and INDEX_LETTERS.issuperset(content)
-            if indices or tuple(content) in LONE_INDICES:
-                raise NotComputableError(
-                    f"{sympy.latex(base)}^{{{' '.join(content)}}} looks like a tensor with indices"
-                )
-            if content[:1] == ["("] and end_of_group(content, 0) == len(content):
-                raise NotComputableError("a superscript in brackets marks an undefined function")
-        if is_matrix(base) and content in (["T"], ["\\top"]):
-            self.position += 3
-            return sympy.Transpose(base)
-        exponent = self.script()
-        if is_matrix(base):
-            return matrix_operation(sympy.MatPow, (base, exponent))
-        if base is sympy.E:
-            return sympy.exp(exponent, **UNEVALUATED)
-        return sympy.Pow(base, exponent, **UNEVALUATED)
 
     def script(self) -> sympy.Expr:
         """The contents of a sub- or superscript's braces; a `d` there is no differential."""
@@ -254,7 +256,11 @@ class Reader(Cursor):
     def fenced(self) -> sympy.Basic:
         """Brackets or bars, around an expression or a matrix."""
         if not self.tokens[self.position + 1].startswith("\\begin{"):
-            return self.bracketed() if self.peek() in BRACKETS else self._rounded()
+            if self.peek() not in BRACKETS:
+                return self._rounded()
+            squared = self.peek() == "["
+            content = self.bracketed()
+            return at_bounds(self, content) if squared and self.peek() == "_" else content
         opener = self.next()
         matrix = self.atom()
         self.expect(BRACKETS.get(opener) or ROUNDED[opener][0])
@@ -270,11 +276,15 @@ class Reader(Cursor):
     @contextmanager
     def _inside(self, opener: str) -> Iterator[str]:
         self._brackets.append(opener)
+        self._contents.append(self.position)
         yield opener
         self._brackets.pop()
+        self._contents.pop()
 
 
 AtomReader = Callable[[Reader], sympy.Basic]
+_OPERATORS = TIMES_SIGNS | DIVISION_SIGNS | REMAINDER_SIGNS
+_NO_FACTORS = _OPERATORS | {"+", "-", ",", ";", "&", "^", "_"}
 
 
 def add(terms: Sequence[sympy.Basic]) -> sympy.Basic:

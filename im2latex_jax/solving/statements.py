@@ -7,13 +7,16 @@ from collections.abc import Callable, Sequence
 
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex.canonical import canonicalize
+from im2latex_jax.solving import numbers
 
 RELATIONS = frozenset(("=", "<", ">", "\\leq", "\\geq", "\\leqslant", "\\geqslant", "\\neq"))
-OPENERS = frozenset(("(", "[", "\\{", "{", "\\lfloor", "\\lceil", "\\left|"))
-CLOSERS = frozenset((")", "]", "\\}", "}", "\\rfloor", "\\rceil", "\\right|"))
+CONGRUENT = "\\equiv"
+OPENERS = frozenset(("(", "[", "\\{", "{", "\\lfloor", "\\lceil", "\\left|", "\\left."))
+CLOSERS = frozenset((")", "]", "\\}", "}", "\\rfloor", "\\rceil", "\\right|", "\\right."))
+WORD = "\\mathrm{"
 
 _SPACES = frozenset(("~", "\\", "\\,", "\\:", "\\;", "\\!"))
-_DROPPED = _SPACES | frozenset(
+_DROPPED = frozenset(
     (
         *("\\limits", "\\nolimits", "\\displaystyle", "\\textstyle", "\\scriptstyle"),
         *("\\big", "\\Big", "\\bigg", "\\Bigg", "\\bigl", "\\Bigl", "\\biggl", "\\Biggl"),
@@ -25,26 +28,40 @@ _DIRECTED = frozenset(("\\left|", "\\right|", "\\left.", "\\right."))
 _ENVIRONMENTS = frozenset(("aligned", "alignedat", "array", "cases", "gathered", "split"))
 _PUNCTUATION = frozenset((",", ".", ";", "\\quad"))
 _SEPARATORS = frozenset((",", ";", "\\quad"))
+_UPRIGHT = frozenset(("\\mathrm", "\\text", "\\textrm", "\\mbox"))
+_FRAMES = frozenset(("\\boxed", "\\fbox", "\\underline"))
+_NUMBERED = frozenset(("\\tag", "\\eqno", "\\leqno"))
 
 
 class NotComputableError(Im2latexError):
     """A formula says something that cannot be computed with; the message names what."""
 
 
-def statements(formula: str) -> list[list[str]]:
-    """The tokens of each statement that a formula makes, at least one.
+def statements(formula: str, notes: dict[str, None] | None = None) -> list[list[str]]:
+    r"""The tokens of each statement that a formula makes, at least one.
+
+    A number is one token (see `numbers`), and so is a word in upright letters: `\mathrm{kg}`.
+
+    Args:
+      formula: LaTeX.
+      notes: how what has several meanings was read; keys are added.
 
     Raises:
       NormalizeError: the formula cannot be read.
+      NumberError: digits are no number.
       NotComputableError: it makes no statements, or they cannot be told apart.
     """
-    tokens = _meaningful(canonicalize(formula).split(" "))
-    rows = _rows(tokens)
+    notes = {} if notes is None else notes
+    tokens = _meaningful(_without_number(canonicalize(formula).split(" "), notes))
+    tokens = _without_frame(tokens)
+    rows = _rows(tokens) if tokens else []
     if rows is None:
-        rows = [row for row in _split(tokens, _SEPARATORS.__contains__) if row]
+        rows = _separated(tokens)
+        if len(rows) > 1 and not all(_has_relation(row) for row in rows):
+            rows = _separated(numbers.join(tokens, notes))
         if len(rows) > 1 and not all(_has_relation(row) for row in rows):
             rows = [tokens]  # commas mean something else, which the parser says
-    rows = [row for row in map(_without_end, rows) if row]
+    rows = [numbers.join(row, notes) for row in map(_without_end, rows) if row]
     if not rows:
         raise NotComputableError("there is nothing in it to compute")
     return rows
@@ -69,19 +86,98 @@ def _closes(token: str) -> bool:
 
 
 def _meaningful(tokens: Sequence[str]) -> list[str]:
-    r"""Without spaces and sizes; `\left(` is `(`, and `\mathrm { d }` is `d`."""
+    r"""Without spaces and sizes; `\left(` is `(`, `\mathrm { d }` is `d`.
+
+    A space between digits is kept as `numbers.SPACE`, a word in upright letters as one token.
+    """
     kept: list[str] = []
-    for token in tokens:
+    position = 0
+    spaced = False
+    while position < len(tokens):
+        token = tokens[position]
+        position += 1
+        if token in _SPACES:
+            spaced = token != "\\!"
+            continue
         if token in _DROPPED:
             continue
-        for word in ("\\left", "\\right"):
-            fence = token.removeprefix(word)
-            if fence != token and not fence[:1].isalpha() and token not in _DIRECTED:
-                token = fence
-        kept.append(token)
-        if len(kept) > 3 and kept[-1] == "}" and kept[-4:-2] == ["\\mathrm", "{"]:
-            kept[-4:] = kept[-2:-1]
-    return kept
+        if token in _UPRIGHT and tokens[position : position + 1] == ["{"]:
+            end = end_of_group(tokens, position)
+            token = _word(tokens[position + 1 : end - 1])
+            position = end
+        elif list(tokens[position - 1 : position + 2]) == ["{", ":", "}"]:
+            token = ":"
+            position += 2
+        else:
+            token = _undirected(token)
+        if spaced and kept and kept[-1].isdigit() and token.isdigit():
+            kept.append(numbers.SPACE)
+        spaced = False
+        if token:
+            kept.append(token)
+    return _words_apart(kept)
+
+
+def _undirected(token: str) -> str:
+    for word in ("\\left", "\\right"):
+        fence = token.removeprefix(word)
+        if fence != token and not fence[:1].isalpha() and token not in _DIRECTED:
+            return fence
+    return token
+
+
+def _word(contents: Sequence[str]) -> str:
+    r"""Upright letters as one token; `d`, `e`, `i` and what is no latin letter stand alone."""
+    if len(contents) == 1 and (contents[0] in "dei" or not contents[0].isalpha()):
+        return contents[0]
+    text = "".join(" " if token in _SPACES else token for token in contents).strip()
+    if text == "mod":
+        return "\\bmod"
+    return f"{WORD}{text}}}" if text else ""
+
+
+def _words_apart(tokens: Sequence[str]) -> list[str]:
+    r"""With `\mathrm{dx}` as `d x`, and micrometers (`5 \mu \mathrm{m}`) as one word."""
+    separate: list[str] = []
+    for token in tokens:
+        differential = len(token) == len(WORD) + 3 and token[len(WORD)] == "d"
+        if differential and token[-2] in "xyztuvwrs":
+            separate += ["d", token[-2]]
+        elif token.startswith(WORD) and separate[-1:] == ["\\mu"] and separate[-2:-1] != []:
+            micro = separate[-2].isdigit()
+            separate[-1:] = [f"{WORD}\\mu {token[len(WORD) :]}"] if micro else ["\\mu", token]
+        else:
+            separate.append(token)
+    return separate
+
+
+def _without_number(tokens: list[str], notes: dict[str, None]) -> list[str]:
+    r"""Without the number at its margin: `\tag { 3 }`, `\eqno ( 3 )`, `\quad ( 3 )`."""
+    for position, token in enumerate(tokens):
+        if token in _NUMBERED:
+            start = position + 1 + (tokens[position + 1 : position + 2] == ["*"])
+            end = end_of_group(tokens, start)
+            rest = tokens[end:]
+            return _without_number(tokens[:position] + rest, notes)
+    start = len(tokens)
+    while start and (tokens[start - 1].isdigit() or tokens[start - 1] in ("(", ")", ".")):
+        start -= 1
+    number = "".join(tokens[start:])
+    if number[:1] == "(" and number.find(")") == len(number) - 1 and tokens[start - 1] == "\\quad":
+        notes[f"{number} at its end is read as the number of the formula"] = None
+        return tokens[:start]
+    return tokens
+
+
+def _without_frame(tokens: list[str]) -> list[str]:
+    r"""The contents of `\boxed { ... }` and the like, where it is the whole formula."""
+    while (
+        len(tokens) > 2
+        and tokens[0] in _FRAMES
+        and end_of_group(_without_end(tokens), 1) == len(_without_end(tokens))
+    ):
+        tokens = _without_end(tokens)[2:-1]
+    return tokens
 
 
 def _rows(tokens: list[str]) -> list[list[str]] | None:
@@ -108,6 +204,10 @@ def _rows(tokens: list[str]) -> list[list[str]] | None:
     return rows
 
 
+def _separated(tokens: Sequence[str]) -> list[list[str]]:
+    return [row for row in _split(tokens, _SEPARATORS.__contains__) if row]
+
+
 def _split(tokens: Sequence[str], separates: Callable[[str], bool]) -> list[list[str]]:
     """The parts between separators that stand in no brackets."""
     parts: list[list[str]] = [[]]
@@ -129,7 +229,7 @@ def _unwrapped(cell: list[str]) -> list[str]:
 
 
 def _has_relation(tokens: Sequence[str]) -> bool:
-    return any(part[:1] for part in _split(tokens, RELATIONS.__contains__)[1:])
+    return any(part[:1] for part in _split(tokens, (RELATIONS | {CONGRUENT}).__contains__)[1:])
 
 
 def _without_end(row: list[str]) -> list[str]:

@@ -153,6 +153,7 @@ def set_up(config: ConfigDict, splits=None, vocabulary: Vocabulary | None = None
         remarks.append(init_from.check_leaks(config.init_from, leaked, config.dataset.on_leak))
         validation = validation.without(leaked["validation"])
         test = test.without(leaked["test"])
+    remarks += [split.coverage(config.limits) for split in (validation, test)]
     buckets = _plan_buckets(config, config.num_buckets, train)
     eval_buckets = _plan_buckets(config, config.num_eval_buckets, validation, test, train)
     plan = input_pipeline.TrainingPlan(

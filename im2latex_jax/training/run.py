@@ -198,6 +198,10 @@ def _finish(experiment, workdir, eval_step, state, progress) -> dict:
         "num_parameters": train_loop.num_parameters(state),
         "seed": config.seed,
         "step": int(state.step),
+        "left_out": {
+            split.split.name: sum(split.left_out(config.limits).values())
+            for split in (experiment.train, experiment.validation, experiment.test)
+        },
         "skipped_records": sum(
             _num_skipped(split)
             for split in (experiment.train, experiment.validation, experiment.test)

@@ -2,6 +2,7 @@
 
 import collections
 import pathlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ def load(folder: pathlib.Path) -> dict:
     formulas = folder / "formulas.txt"
     if not formulas.exists():
         formulas.write_text("".join(f"x_{{{n}}} + \\frac{{{n}}}{{2}}\n" for n in range(40)))
-    shares = {"validation_share": 0.2, "test_share": 0.2}
+    shares: dict[str, Any] = {"validation_share": 0.2, "test_share": 0.2}
     return datasets.load(
         "corpus", folder, files=str(formulas), engine="mathtext", num_workers=0, **shares
     )

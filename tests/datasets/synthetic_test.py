@@ -6,6 +6,7 @@ import pathlib
 import pickle
 import subprocess
 import sys
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,7 +20,7 @@ from im2latex_jax.latex.lexer import tokenize
 from im2latex_jax.latex.normalizer import normalize
 from im2latex_jax.runtime import workers
 
-SIZES = {"num_train": 30, "num_short": 6, "num_validation": 5, "num_test": 5}
+SIZES: dict[str, Any] = {"num_train": 30, "num_short": 6, "num_validation": 5, "num_test": 5}
 
 
 @pytest.fixture(scope="module")

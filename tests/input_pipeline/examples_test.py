@@ -69,6 +69,22 @@ def test_what_is_over_the_limits_is_left_out(split, vocabulary):
         examples.prepare(split, vocabulary, {**LIMITS, "max_length": 2})
 
 
+def test_what_metrics_do_not_cover_is_counted_and_said(split, vocabulary):
+    prepared = examples.prepare(split, vocabulary, LIMITS)
+    assert prepared.left_out(LIMITS) == {"too long": 1}
+    assert prepared.coverage(LIMITS) == (
+        "metrics on train cover 2 of 3 examples (1 too long; the limits are config.limits)"
+    )
+    low = {**LIMITS, "max_height": int(prepared.sizes.heights.min())}
+    assert examples.prepare(split, vocabulary, low).left_out(low) == {"too high": 1, "too long": 1}
+    fewer = prepared.without(np.asarray([True, False, False]))
+    assert fewer.left_out(LIMITS) == {"too long": 1, "trained on before": 1}
+    wide = {**LIMITS, "max_length": 99, "max_width": 999}
+    assert examples.prepare(split, vocabulary, wide).coverage(wide) == ""
+    with pytest.raises(Im2latexError, match="only formulas that the model of init_from"):
+        prepared.without(np.ones(3, bool))
+
+
 def test_augmentation_follows_seed_and_epoch_and_keeps_to_the_planned_size(split, vocabulary):
     settings = augmentation.Settings(probability=1.0)
     prepared = examples.prepare(split, vocabulary, LIMITS, settings, seed=5)

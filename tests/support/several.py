@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from typing import Any
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SECONDS = 300  # until a process counts as hung
@@ -53,11 +54,14 @@ def start_pair(folder, workdir, *, environments=({}, {}), **settings) -> list[su
     with socket.socket() as free:
         free.bind(("localhost", 0))
         coordinator = f"localhost:{free.getsockname()[1]}"
+    distributed: dict[str, Any] = {
+        "distributed.enabled": True, "distributed.coordinator": coordinator,
+        "distributed.num_processes": 2,
+    }  # fmt: skip
     return [
         start(
             folder, workdir, environment=environment, **settings,
-            **{"distributed.enabled": True, "distributed.coordinator": coordinator,
-               "distributed.num_processes": 2, "distributed.process_id": number},
+            **distributed, **{"distributed.process_id": number},
         )
         for number, environment in enumerate(environments)
     ]  # fmt: skip
@@ -81,6 +85,7 @@ def kill_where_they_hang(*processes: subprocess.Popen) -> None:
     """Kills processes with SIGKILL when each has said that it hangs."""
     try:
         for process in processes:
+            assert process.stdout is not None and process.stderr is not None
             assert any(HERE in line for line in process.stdout), process.stderr.read()
     finally:
         for process in processes:
@@ -122,7 +127,7 @@ def child() -> None:
         take_step(self, batch)
 
     compilation.enable_cache = keep_all_programs
-    TrainLoop._take_step = acting
+    setattr(TrainLoop, "_take_step", acting)  # noqa: B010 (mypy)
     runpy.run_module("experiments.main", run_name="__main__")
 
 

@@ -31,5 +31,5 @@ def final_state(workdir: pathlib.Path, settings: ConfigDict):
     """Every array of the newest checkpoint, and the progress beside it."""
     experiment = set_up(settings)
     with Checkpoints(workdir / "checkpoints") as checkpoints:
-        state, progress = checkpoints.restore(experiment.initial_state(), checkpoints.latest)
+        state, progress = checkpoints.restore(experiment.initial_state(), checkpoints.latest or 0)
     return jax.tree.map(np.asarray, jax.tree.leaves(state)), progress

@@ -1,12 +1,14 @@
 """Any bit counts, and nothing else."""
 
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from im2latex_jax.training import fingerprints
 
-TREE = {"a": np.asarray([1.0, 2.0], np.float32), "b": (np.asarray(3),)}
+TREE: dict[str, Any] = {"a": np.asarray([1.0, 2.0], np.float32), "b": (np.asarray(3),)}
 
 
 def test_equal_trees_have_equal_names_wherever_they_are():

@@ -75,6 +75,7 @@ def test_a_run_writes_everything_it_promises(finished):
     assert result["train"]["num_examples"] == 8
     assert result["train"]["loss"] != result["loss"]
     assert result["skipped_records"] == 0
+    assert result["left_out"] == {"train": 0, "validation": 0, "test": 0}
     assert 0 < result["loss"] < 10
     assert result["train_seconds"] > 0
     assert result["num_parameters"] > 1000
