@@ -105,15 +105,15 @@ _ORDINARY_COMMANDS = _FONTS | ACCENTS | LINES | frozenset(("\\frac", "\\dfrac", 
 
 
 @dataclasses.dataclass(frozen=True)
-class _Group:
+class Group:
     """What stands between two tokens: braces, `\\left` and `\\right`, or an environment's ends."""
 
     begin: str
-    items: "list[_Item]"
+    items: "list[Item]"
     end: str
 
 
-_Item = str | _Group
+Item = str | Group
 
 
 def canonicalize(formula: str) -> str:
@@ -134,20 +134,20 @@ def canonicalize(formula: str) -> str:
         end -= 1
     if begin == end:
         raise NormalizeError("nothing to draw")
-    items, _ = _parse(tokens[begin:end], 0)
-    return " ".join(_flatten(_fold(items)))
+    items, _ = parse(tokens[begin:end], 0)
+    return " ".join(flatten(_fold(items)))
 
 
-def _parse(tokens: list[str], position: int) -> tuple[list[_Item], int]:
+def parse(tokens: list[str], position: int) -> tuple[list[Item], int]:
     """Items up to the token that closes the group, and that token's place."""
-    items: list[_Item] = []
+    items: list[Item] = []
     while position < len(tokens):
         token = tokens[position]
         if _closes(token):
             break
         if _opens(token):
-            inner, end = _parse(tokens, position + 1)
-            items.append(_Group(token, inner, tokens[end]))
+            inner, end = parse(tokens, position + 1)
+            items.append(Group(token, inner, tokens[end]))
             position = end
         else:
             items.append(token)
@@ -167,41 +167,41 @@ def _is_fence(token: str, word: str) -> bool:
     return token.startswith(word) and token != word and not token[len(word)].isalpha()
 
 
-def _fold(items: list[_Item]) -> list[_Item]:
+def _fold(items: list[Item]) -> list[Item]:
     for number, item in enumerate(items):
         if isinstance(item, str) and item in _SWITCHES:
             rest = items[number + 1 :]
-            items = [*items[:number], _SWITCHES[item], _Group("{", rest, "}")]
+            items = [*items[:number], _SWITCHES[item], Group("{", rest, "}")]
             break
-    folded: list[_Item] = []
+    folded: list[Item] = []
     position = 0
     while position < len(items):
         item = items[position]
         element, position = _element(items, position)
         scripted = position < len(items) and items[position] in ("_", "^")
-        if isinstance(item, _Group) and _may_lose_braces(item, items, position - 2, scripted):
+        if isinstance(item, Group) and _may_lose_braces(item, items, position - 2, scripted):
             inner = element[0]
-            assert isinstance(inner, _Group)
+            assert isinstance(inner, Group)
             element = inner.items if _is_removable(inner.items, scripted) else element
         folded += element
     return folded
 
 
-def _fold_rows(items: list[_Item]) -> list[_Item]:
+def _fold_rows(items: list[Item]) -> list[Item]:
     """Folds the cells of an environment, which keep their braces, and not its columns."""
     return [
-        _Group(item.begin, _fold(item.items), item.end)
-        if isinstance(item, _Group) and not _is_column_specification(item)
+        Group(item.begin, _fold(item.items), item.end)
+        if isinstance(item, Group) and not _is_column_specification(item)
         else item
         for item in items
     ]
 
 
-def _is_column_specification(group: _Group) -> bool:
+def _is_column_specification(group: Group) -> bool:
     return all(isinstance(item, str) and item in "lcr|" for item in group.items)
 
 
-def _may_lose_braces(group: _Group, items: list[_Item], before: int, scripted: bool) -> bool:
+def _may_lose_braces(group: Group, items: list[Item], before: int, scripted: bool) -> bool:
     """Whether the group is an atom of its own, not the argument of a command we do not know."""
     if group.begin != "{" or not group.items:
         return False
@@ -213,7 +213,7 @@ def _may_lose_braces(group: _Group, items: list[_Item], before: int, scripted: b
     )
 
 
-def _is_removable(items: list[_Item], scripted: bool) -> bool:
+def _is_removable(items: list[Item], scripted: bool) -> bool:
     if len(items) == 1 and isinstance(items[0], str):
         return _is_letter(items[0])
     head = items[0]
@@ -221,7 +221,7 @@ def _is_removable(items: list[_Item], scripted: bool) -> bool:
         # TeX itself takes the braces away from a single letter in a font.
         font = isinstance(head, str) and head in _FONTS
         return font and len(items) == 2 and _is_letter(items[1])
-    if isinstance(head, _Group):
+    if isinstance(head, Group):
         return len(items) == 1 and head.begin == "{"
     if _is_letter(head):
         end = 1
@@ -232,29 +232,29 @@ def _is_removable(items: list[_Item], scripted: bool) -> bool:
     return end == len(items) or (items[end] in ("_", "^") and _only_scripts(items[end:]))
 
 
-def _is_letter(item: _Item) -> bool:
-    if isinstance(item, _Group):
+def _is_letter(item: Item) -> bool:
+    if isinstance(item, Group):
         return len(item.items) == 1 and _is_letter(item.items[0])
     return item.isalnum() or item in _LETTER_COMMANDS
 
 
-def _only_scripts(items: list[_Item]) -> bool:
+def _only_scripts(items: list[Item]) -> bool:
     return len(items) in (2, 4) and all(mark in ("_", "^") for mark in items[::2])
 
 
-def _element(items: list[_Item], position: int) -> tuple[list[_Item], int]:
+def _element(items: list[Item], position: int) -> tuple[list[Item], int]:
     """The folded element at `position` without its scripts, and the place behind it."""
     item = items[position]
     position += 1
-    if isinstance(item, _Group):
+    if isinstance(item, Group):
         fold = _fold_rows if item.begin.startswith("\\begin{") or "&" in item.items else _fold
-        return [_Group(item.begin, fold(item.items), item.end)], position
+        return [Group(item.begin, fold(item.items), item.end)], position
     if item in TEXT_COMMANDS:
         return [item, *items[position : position + 1]], position + 1
     if item in ("--", "---"):
         return ["-"] * len(item), position
     count = 2 if item in _TWO else 1 if item in _ONE or item in ("_", "^") else 0
-    folded: list[_Item] = [item]
+    folded: list[Item] = [item]
     if count and position < len(items) and items[position] == "*":
         folded = ["\\operatorname*"] if item == "\\operatorname" else [item, "*"]
         position += 1
@@ -269,29 +269,29 @@ def _element(items: list[_Item], position: int) -> tuple[list[_Item], int]:
         if item in ACCENTS and _holds_accent(items[position - 1]):
             # Accents over accents are placed by what is braced.
             argument = items[position - 1 : position]
-        folded.append(_Group("{", _without_braces(argument), "}"))
+        folded.append(Group("{", _without_braces(argument), "}"))
     if item == "\\ensuremath":
         return _without_braces(folded[1:]), position
     return folded, position
 
 
-def _holds_accent(item: _Item) -> bool:
+def _holds_accent(item: Item) -> bool:
     if isinstance(item, str):
         return item in ACCENTS
     return any(_holds_accent(inner) for inner in item.items)
 
 
-def _without_braces(argument: list[_Item]) -> list[_Item]:
-    while len(argument) == 1 and isinstance(argument[0], _Group) and argument[0].begin == "{":
+def _without_braces(argument: list[Item]) -> list[Item]:
+    while len(argument) == 1 and isinstance(argument[0], Group) and argument[0].begin == "{":
         argument = argument[0].items
     return argument
 
 
-def _flatten(items: list[_Item]) -> list[str]:
+def flatten(items: list[Item]) -> list[str]:
     tokens: list[str] = []
     for item in items:
         if isinstance(item, str):
             tokens.append(item)
         else:
-            tokens += [item.begin, *_flatten(item.items), item.end]
+            tokens += [item.begin, *flatten(item.items), item.end]
     return tokens
