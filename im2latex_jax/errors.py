@@ -25,6 +25,7 @@ EXTRAS = {
     "matplotlib": "render",
     "optax": "train",
     "orbax": "train",
+    "playwright": "browser",
     "rapidfuzz": "evaluate",
     "sacrebleu": "evaluate",
     "sympy": "solve",

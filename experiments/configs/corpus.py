@@ -30,7 +30,10 @@ def get_config() -> ConfigDict:
     config.dataset.options.max_height = 160  # pixels
     config.dataset.options.max_width = 800
     config.dataset.options.engine = "latex"  # or mathtext, where there is no TeX
-    config.dataset.options.random_styles = 0.0  # share drawn in other fonts, sizes, resolutions
+    # Shares drawn otherwise: styled (other fonts, sizes, resolutions), katex, mathjax, mathtext.
+    config.dataset.options.looks = ConfigDict({"styled": 0.0})
+    config.dataset.options.web_packages = ""  # folder of the npm packages katex and mathjax
+    config.dataset.options.keep_repeated = False  # each repetition in a look of its own
     config.dataset.min_token_count = 5
 
     config.limits.max_height = 168  # the pictures and their margin

@@ -25,11 +25,11 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 from absl import logging
 
 from experiments import command_line
-from experiments.tools import browser_pictures
 from im2latex_jax.datasets.im2latex_100k import release
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.evaluation.cases import (
@@ -41,7 +41,8 @@ from im2latex_jax.evaluation.cases import (
     from_pictures,
     normal_tokens,
 )
-from im2latex_jax.rendering import mathtext
+from im2latex_jax.rendering import browser, mathtext
+from im2latex_jax.rendering.browser import BrowserStyle
 from im2latex_jax.rendering.styles import FAMILIES, RenderStyle
 from im2latex_jax.rendering.tex import sandbox
 from im2latex_jax.rendering.tex.render import render_formulas
@@ -108,7 +109,7 @@ def plans(data: pathlib.Path, num_plain: int, num_styled: int) -> Iterator[Plan]
 
 
 def textbook_plans(packages: dict[str, str | None]) -> Iterator[Plan]:
-    """The textbook formulas in each style; `packages` has the folders of `browser_pictures`."""
+    """The textbook formulas in each style; `packages` has the folders of `rendering.browser`."""
     names, formulas = zip(*read_textbook(), strict=True)
 
     def build(draw: Callable[[], Iterable]) -> Callable[[], EvaluationSet]:
@@ -127,7 +128,7 @@ def textbook_plans(packages: dict[str, str | None]) -> Iterator[Plan]:
             f"textbook, {engine}",
             "from a web page in Chromium, two pixels for one of the page's",
             build(
-                lambda engine=engine, folder=folder: browser_pictures.draw(  # type: ignore[misc]
+                lambda engine=engine, folder=folder: draw_in_browser(  # type: ignore[misc]
                     engine, folder, formulas
                 )
             ),
@@ -175,6 +176,19 @@ def draw_mathtext(formulas: Sequence[str], font: str) -> Iterator[tuple[bytes | 
             yield mathtext.render(formula, font), None
         except mathtext.MathtextError as error:
             yield None, str(error)
+
+
+def draw_in_browser(
+    engine: str, package: str | None, formulas: Sequence[str], style: BrowserStyle | None = None
+) -> Iterator[tuple[bytes | None, str | None]]:
+    """Each formula's picture from a web page, or the reason why there is none."""
+    for image, reason in browser.draw(
+        engine, package, formulas, [style or BrowserStyle()] * len(formulas)
+    ):
+        if image is None:
+            yield None, reason
+        else:
+            yield cv2.imencode(".png", image[:, :, ::-1])[1].tobytes(), None
 
 
 def measure(plans: Iterable[Plan], recognizer, out: pathlib.Path, subtitle: str) -> None:

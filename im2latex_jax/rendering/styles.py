@@ -8,7 +8,10 @@ from im2latex_jax.errors import Im2latexError
 POINT_SIZES = (10, 11, 12)
 MIN_DPI, MAX_DPI = 30, 1200
 # A few resolutions rather than any number: formulas of one resolution are drawn in one go.
-RANDOM_DPIS = (80, 100, 120, 150, 200, 300)
+RANDOM_DPIS = (60, 72, 80, 90, 100, 110, 120, 150, 200, 300, 600)
+_DPI_WEIGHTS = (2, 2, 3, 2, 3, 2, 3, 4, 4, 3, 1)
+_MIN_DPI_FOR_SMALL = 80  # below, an index in small type has no shape any more
+_OTHER_WEIGHTS = {"times": 4}  # of the families beside Computer Modern and Latin Modern; 1 if not
 
 
 class StyleError(Im2latexError):
@@ -88,16 +91,20 @@ class RenderStyle:
 def random_style(seed: int) -> RenderStyle:
     """A style drawn at random; the same seed gives the same style everywhere.
 
-    Half of all styles are Computer Modern or Latin Modern, in which most formulas are printed; one
-    in five is inline, one in eight is bold.
+    Half of all styles are Computer Modern or Latin Modern, in which most formulas are printed, and
+    one in seven is Times; one in five is inline, one in eight is bold.
     """
     choose = random.Random(seed)
     families = tuple(FAMILIES)
-    common = choose.random() < 0.5
-    return RenderStyle(
-        family=choose.choice(families[:2] if common else families[2:]),
-        point_size=choose.choice(POINT_SIZES),
-        dpi=choose.choice(RANDOM_DPIS),
-        display=choose.random() >= 0.2,
-        bold=choose.random() < 0.125,
-    )
+    if choose.random() < 0.5:
+        family = choose.choice(families[:2])
+    else:
+        weights = [_OTHER_WEIGHTS.get(family, 1) for family in families[2:]]
+        family = choose.choices(families[2:], weights)[0]
+    point_size = choose.choice(POINT_SIZES)
+    dpi = choose.choices(RANDOM_DPIS, _DPI_WEIGHTS)[0]
+    display = choose.random() >= 0.2
+    bold = choose.random() < 0.125
+    if dpi < _MIN_DPI_FOR_SMALL:
+        point_size, display = max(POINT_SIZES), True
+    return RenderStyle(family, point_size, dpi, display, bold)

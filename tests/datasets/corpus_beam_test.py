@@ -19,7 +19,7 @@ SETTINGS = {
     "validation_share": 0.2,
     "test_share": 0.2,
     "engine": "mathtext",
-    "random_styles": 0.3,
+    "looks": {"styled": 0.3},
 }
 
 

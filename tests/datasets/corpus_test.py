@@ -396,10 +396,10 @@ def start_build(script, corpus, data_dir, num_workers=0, **settings) -> subproce
 
 
 def test_any_process_and_number_of_workers_gives_the_same_bytes(corpus, tmp_path):
-    other = start_build(BUILD + LOAD, corpus, tmp_path / "other", 2, random_styles=0.5)
-    here = contents(build(corpus, tmp_path / "here", random_styles=0.5))
+    other = start_build(BUILD + LOAD, corpus, tmp_path / "other", 2, looks={"styled": 0.5})
+    here = contents(build(corpus, tmp_path / "here", looks={"styled": 0.5}))
     assert other.wait() == 0
-    assert contents(build(corpus, tmp_path / "other", random_styles=0.5)) == here
+    assert contents(build(corpus, tmp_path / "other", looks={"styled": 0.5})) == here
     assert any("array_record" in name for name in here)
 
 
@@ -502,7 +502,7 @@ def test_two_builds_of_one_data_set_do_not_meet(corpus, tmp_path):
         ({"files": ["nowhere/*.tsv"]}, "nowhere/.*no such file"),
         ({"engine": "word"}, "unknown engine 'word'"),
         ({"validation_share": 0.0}, "must be positive"),
-        ({"random_styles": 2.0}, "0 to 1"),
+        ({"looks": {"styled": 2.0}}, "0 to 1"),
         ({"max_tokens": 0}, "must be positive"),
         ({"kinds": ()}, "belong together"),
         ({"formula_column": ""}, "formula_column"),
@@ -536,7 +536,7 @@ def test_tex_draws_plain_pictures_and_styles_at_one_size(tmp_path):
     plain = datasets.load("corpus", tmp_path / "data", **settings)
     assert sum(map(len, plain.values())) == 16
     assert rejected(plain)[17][0] == "not drawn"
-    styled = datasets.load("corpus", tmp_path / "data", random_styles=1.0, **settings)
+    styled = datasets.load("corpus", tmp_path / "data", looks={"styled": 1.0}, **settings)
     for split in selection.SPLITS:
         assert sorted(styled[split].formulas) == sorted(plain[split].formulas)
     heights = np.concatenate([split.heights for split in styled.values()])

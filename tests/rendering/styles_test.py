@@ -20,7 +20,7 @@ def test_random_styles_cover_all_that_there_is():
 
     assert {style.family for style in styles} == set(FAMILIES)
     assert {style.dpi for style in styles} == set(RANDOM_DPIS)
-    assert min(RANDOM_DPIS) == 80 and max(RANDOM_DPIS) == 300
+    assert min(RANDOM_DPIS) == 60 and max(RANDOM_DPIS) == 600
     assert {style.point_size for style in styles} == {10, 11, 12}
     assert {style.display for style in styles} == {style.bold for style in styles} == {True, False}
 

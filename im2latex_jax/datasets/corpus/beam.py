@@ -4,7 +4,7 @@ Lists of formulas, lists to exclude and the folder of data sets must lie where e
 them under the same path, and every worker needs this package and TeX.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -13,6 +13,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from etils import epath
 
 from im2latex_jax.datasets.corpus import builder, card, drawing, selection
+from im2latex_jax.datasets.corpus.looks import Look
 from im2latex_jax.datasets.corpus.selection import SPLITS, Candidate, Rejected
 from im2latex_jax.datasets.corpus.sources import Line, Source, unique_names
 
@@ -66,13 +67,13 @@ class BeamCorpus(builder.Corpus, skip_registration=True):  # type: ignore[call-a
             | "Choose"
             >> beam.FlatMap(_choose, excluded, rules).with_outputs(_EVENTS, main="chosen")
         )
-        styled = chosen.chosen | "Style" >> beam.Map(_style, config.seed, config.random_styles)
+        styled = chosen.chosen | "Style" >> beam.Map(_style, config.look_of)
         documents = styled | "Count" >> beam.combiners.Count.PerKey()
         finished = (
             styled
             | "Deal" >> beam.Map(_deal, beam.pvalue.AsDict(documents))
             | "Batch" >> beam.GroupByKey()
-            | "Draw" >> beam.FlatMap(_draw, config.engine)
+            | "Draw" >> beam.FlatMap(_draw, config.tools())
             | "Finish"
             >> beam.FlatMap(_finish, config.limits(), names).with_outputs(_EVENTS, *SPLITS)
         )
@@ -115,23 +116,23 @@ def _choose(same: tuple[bytes, Any], excluded: set[bytes], rules: selection.Rule
             yield split, candidate
 
 
-def _style(chosen: tuple[str, Candidate], seed: int, share: float) -> tuple[Any, Any]:
-    style = drawing.style_seed(chosen[1], seed, share)
-    return drawing.document_of(style), (*chosen, style)
+def _style(chosen: tuple[str, Candidate], look_of: Callable[[Candidate], Look]) -> tuple[Any, Any]:
+    look = look_of(chosen[1])
+    return look.document, (*chosen, look)
 
 
 def _deal(styled: tuple, documents: dict) -> tuple[Any, Any]:
     """Cuts the formulas of a document into parts of about the right size, by chance."""
-    document, (split, candidate, style) = styled
+    document, (split, candidate, look) = styled
     parts = -(-documents[document] // drawing.CHUNK)
     part = int.from_bytes(candidate.digest) % parts
-    return (*document, part), (split, candidate, style)
+    return (*document, part), (split, candidate, look)
 
 
-def _draw(batch: tuple[Any, Any], engine: str) -> Iterator:
+def _draw(batch: tuple[Any, Any], tools: drawing.Tools) -> Iterator:
     members = list(batch[1])
     formulas = [candidate.formula for _, candidate, _ in members]
-    pictures = drawing.draw_pictures(engine, formulas, [style for _, _, style in members])
+    pictures = drawing.draw_pictures(tools, formulas, [look for _, _, look in members])
     for (split, candidate, _), picture in zip(members, pictures, strict=True):
         yield split, candidate, picture
 

@@ -9,7 +9,7 @@ import os
 import pathlib
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow_datasets as tfds
@@ -18,9 +18,11 @@ import tqdm
 from im2latex_jax import images
 from im2latex_jax.datasets import records
 from im2latex_jax.datasets.corpus import card, chunks, drawing, selection
+from im2latex_jax.datasets.corpus.looks import Look, check_looks, choose_look
 from im2latex_jax.datasets.corpus.selection import SPLITS, Candidate, Rejected
 from im2latex_jax.datasets.corpus.sources import Columns, Source, SourceError, unique_names
 from im2latex_jax.errors import Im2latexError
+from im2latex_jax.rendering import browser
 from im2latex_jax.rendering.tex import sandbox
 from im2latex_jax.runtime import locks, workers
 
@@ -47,8 +49,14 @@ class CorpusConfig(tfds.core.BuilderConfig):
       min_tokens, max_tokens: of that form.
       max_height, max_width: of the picture, in pixels at the network's scale (100 dpi).
       engine: `latex`, or `mathtext` where there is no TeX.
-      random_styles: share of formulas drawn in a random style (see `rendering.styles`), and brought
-        to the size of the others; the rest is drawn in 12 point Computer Modern at 100 dpi.
+      looks: shares of formulas that are drawn otherwise and brought to the size of the rest, which
+        is drawn by the engine in 12 point Computer Modern at 100 dpi. `styled`: by the engine in a
+        random style (see `rendering.styles`); `katex`, `mathjax`: as web pages show them (see
+        `rendering.browser`); `mathtext`: in one of matplotlib's fonts. What these cannot draw, the
+        engine draws.
+      web_packages: folder of the npm packages of `katex` and `mathjax`.
+      keep_repeated: keeps formulas that stand in the lists several times, each in a look of its
+        own, as long as they come into one split.
     """
 
     name: str = ""  # made from the other fields and the contents of the files
@@ -68,7 +76,9 @@ class CorpusConfig(tfds.core.BuilderConfig):
     max_height: int = 160
     max_width: int = 800
     engine: str = "latex"
-    random_styles: float = 0.0
+    looks: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    web_packages: str = ""
+    keep_repeated: bool = False
 
     def __post_init__(self):
         self.files = _paths(self.files)
@@ -85,8 +95,12 @@ class CorpusConfig(tfds.core.BuilderConfig):
             raise Im2latexError(
                 "corpus: validation_share and test_share must be positive, their sum less than 1"
             )
-        if not 0 <= self.random_styles <= 1:
-            raise Im2latexError(f"corpus: random_styles must be 0 to 1, not {self.random_styles}")
+        self.looks = check_looks(dict(self.looks))
+        if set(self.looks) & set(browser.ENGINES) and not self.web_packages:
+            raise Im2latexError(
+                "corpus: looks has katex or mathjax: name the folder of their npm packages in "
+                "web_packages (npm install katex mathjax@3)"
+            )
         if self.engine not in drawing.ENGINES:
             raise Im2latexError(
                 f"corpus: unknown engine {self.engine!r}: choose {' or '.join(drawing.ENGINES)}"
@@ -102,6 +116,7 @@ class CorpusConfig(tfds.core.BuilderConfig):
         fields = dataclasses.asdict(self)
         for field in dataclasses.fields(tfds.core.BuilderConfig):
             del fields[field.name]
+        del fields["web_packages"]
         for files in ("files", "exclude"):
             fields[files] = tuple(os.path.basename(path) for path in fields[files])
         return fields
@@ -122,6 +137,14 @@ class CorpusConfig(tfds.core.BuilderConfig):
         return selection.excluded_digests(
             line.formula for source in self.exclusions() for line in source.lines()
         )
+
+    def look_of(self, candidate: Candidate) -> Look:
+        """How a formula is drawn."""
+        return choose_look(candidate, self.engine, self.seed, self.looks, self.keep_repeated)
+
+    def tools(self) -> drawing.Tools:
+        """What formulas are drawn with."""
+        return drawing.Tools(self.engine, self.web_packages)
 
     def limits(self) -> drawing.Limits:
         """What pictures are too large."""
@@ -192,7 +215,9 @@ class Corpus(tfds.core.GeneratorBasedBuilder):
         plans = {
             split: list(
                 drawing.plan(
-                    chosen[split], config.engine, config.seed, config.random_styles, self._work
+                    [(candidate, config.look_of(candidate)) for candidate in chosen[split]],
+                    config.tools(),
+                    self._work,
                 )
             )
             for split in SPLITS

@@ -14,17 +14,18 @@ import numpy as np
 
 from im2latex_jax import images
 from im2latex_jax.datasets.corpus import chunks, pictures
+from im2latex_jax.datasets.corpus.looks import PLAIN, Look
 from im2latex_jax.datasets.corpus.selection import Candidate
 from im2latex_jax.datasets.corpus.sources import Reason
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex import lexer
 from im2latex_jax.latex.canonical import canonicalize
-from im2latex_jax.rendering import mathtext
-from im2latex_jax.rendering.styles import RenderStyle, random_style
+from im2latex_jax.rendering import browser, mathtext
+from im2latex_jax.rendering.styles import RenderStyle
 from im2latex_jax.rendering.tex import render
 
 ENGINES = ("latex", "mathtext")
-PLAIN = RenderStyle()
+POINTS_PER_INCH = 72.27  # of TeX
 CHUNK = render.BATCH_SIZE  # formulas that a worker draws at a time
 # TeX that finds no room on its disk fails in ways that look like the formula's fault.
 _MIN_FREE_BYTES = 32 << 20
@@ -39,59 +40,55 @@ class Limits:
 
 
 @dataclasses.dataclass(frozen=True)
+class Tools:
+    """What formulas are drawn with.
+
+    Attributes:
+      engine: one of `ENGINES`; it also draws what the renderer of a formula's look cannot.
+      web_packages: folder of the npm packages of the browser's renderers; "" if not needed.
+    """
+
+    engine: str
+    web_packages: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
 class Job:
     """Formulas that are drawn in one go, and where the result is kept.
 
     Attributes:
-      engine: one of `ENGINES`.
+      tools: see `Tools`.
       formulas: tokens separated by single spaces.
-      seeds: of each formula's style; None is plain.
+      looks: of each formula; all of one renderer.
       folder: of the finished chunks.
     """
 
-    engine: str
+    tools: Tools
     formulas: tuple[str, ...]
-    seeds: tuple[int | None, ...]
+    looks: tuple[Look, ...]
     folder: pathlib.Path
 
     @property
     def path(self) -> pathlib.Path:
         """Of the finished chunk: named after everything that the pictures depend on."""
-        content = json.dumps([code_digest(), self.engine, self.formulas, self.seeds])
+        looks = [dataclasses.astuple(look) for look in self.looks]
+        content = json.dumps([code_digest(), self.tools.engine, self.formulas, looks])
         return self.folder / f"{hashlib.sha256(content.encode()).hexdigest()[:32]}.chunk"
 
 
-def style_seed(candidate: Candidate, seed: int, share: float) -> int | None:
-    """The seed of a formula's random style; None for `1 - share` of all, which are drawn plain.
-
-    It depends on the formula alone, not on what stands beside it.
-    """
-    text = f"{seed}\0{candidate.formula}".encode()
-    hashed = hashlib.blake2b(text, digest_size=16, person=b"style").digest()
-    if int.from_bytes(hashed[:8]) >= share * 2**64:
-        return None
-    return int.from_bytes(hashed[8:12])
-
-
-def document_of(style: int | None) -> tuple[str, int]:
-    """What formulas must share that TeX can set in one go."""
-    return (PLAIN if style is None else random_style(style)).document
-
-
 def plan(
-    candidates: Sequence[Candidate], engine: str, seed: int, share: float, folder: pathlib.Path
+    candidates: Sequence[tuple[Candidate, Look]], tools: Tools, folder: pathlib.Path
 ) -> Iterator[tuple[list[Candidate], Job]]:
-    """Cuts candidates into jobs of formulas that TeX can set in one document."""
+    """Cuts candidates into jobs of formulas that can be drawn in one go."""
     documents = collections.defaultdict(list)
-    for candidate in candidates:
-        styled = style_seed(candidate, seed, share)
-        documents[document_of(styled)].append((candidate, styled))
+    for candidate, look in candidates:
+        documents[look.document].append((candidate, look))
     for document in sorted(documents):
         members = documents[document]
         for start in range(0, len(members), CHUNK):
-            part, seeds = zip(*members[start : start + CHUNK], strict=True)
+            part, looks = zip(*members[start : start + CHUNK], strict=True)
             formulas = tuple(candidate.formula for candidate in part)
-            yield list(part), Job(engine, formulas, seeds, folder)
+            yield list(part), Job(tools, formulas, looks, folder)
 
 
 def draw(job: Job) -> tuple[pathlib.Path, bool]:
@@ -107,21 +104,40 @@ def draw(job: Job) -> tuple[pathlib.Path, bool]:
     path = job.path
     if chunks.read(path) is not None:
         return path, True
-    chunks.write(path, draw_pictures(job.engine, job.formulas, job.seeds))
+    chunks.write(path, draw_pictures(job.tools, job.formulas, job.looks))
     return path, False
 
 
 def draw_pictures(
-    engine: str, formulas: Sequence[str], seeds: Sequence[int | None]
+    tools: Tools, formulas: Sequence[str], looks: Sequence[Look]
 ) -> list[chunks.Picture]:
     """Draws formulas, at the network's scale; arguments as in `Job`.
 
     Raises:
       Im2latexError: the engine does not work, or its disk is full.
     """
-    drawn = (_draw_latex if engine == "latex" else _draw_mathtext)(formulas, seeds)
+    if not formulas:
+        return []
+    renderer = looks[0].renderer
+    match renderer:
+        case "latex":
+            drawn = _draw_latex(formulas, looks)
+        case "mathtext":
+            drawn = _draw_mathtext(formulas, looks)
+        case _:
+            drawn = _draw_web(renderer, tools.web_packages, formulas, looks)
+    failed = [number for number, picture in enumerate(drawn) if picture.problem]
+    if failed and renderer != tools.engine:
+        again = draw_pictures(
+            tools,
+            [formulas[number] for number in failed],
+            [dataclasses.replace(looks[number], renderer=tools.engine) for number in failed],
+        )
+        for number, picture in zip(failed, again, strict=True):
+            drawn[number] = picture
+        return drawn
     free = shutil.disk_usage(tempfile.gettempdir()).free
-    if any(picture.problem for picture in drawn) and free < _MIN_FREE_BYTES:
+    if failed and free < _MIN_FREE_BYTES:
         raise Im2latexError(
             f"{tempfile.gettempdir()}: the disk is full, TeX cannot work there; "
             "make room (or name another folder in TMPDIR) and run again: it goes on from here"
@@ -140,25 +156,24 @@ def problem(picture: chunks.Picture, limits: Limits) -> Reason | None:
     return None
 
 
-def _draw_latex(formulas: Sequence[str], seeds: Sequence[int | None]) -> list[chunks.Picture]:
-    styles = [PLAIN if seed is None else random_style(seed) for seed in seeds]
+def _draw_latex(formulas: Sequence[str], looks: Sequence[Look]) -> list[chunks.Picture]:
+    styles = _styles(formulas, looks)
     drawn = []
-    # Without the blanks between tokens, which TeX does not read in dimensions (`0 . 5 e m`).
-    compact = [lexer.detokenize(formula.split(" ")) for formula in formulas]
-    for style, result in zip(styles, render.render_formulas(compact, styles, jobs=1), strict=True):
+    for style, result in zip(
+        styles, render.render_formulas(_compact(formulas), styles, jobs=1), strict=True
+    ):
         if result.png is None:
             drawn.append(chunks.Picture(b"", 0, 0, result.reason or "not drawn"))
         else:
-            drawn.append(_finished(255 - images.read(result.png), style))
+            drawn.append(_finished(255 - images.read(result.png), _em(style)))
     return drawn
 
 
-def _draw_mathtext(formulas: Sequence[str], seeds: Sequence[int | None]) -> list[chunks.Picture]:
+def _draw_mathtext(formulas: Sequence[str], looks: Sequence[Look]) -> list[chunks.Picture]:
     _set_up_mathtext()
     drawn = []
-    for formula, seed in zip(formulas, seeds, strict=True):
-        style = PLAIN if seed is None else random_style(seed)
-        font = "cm" if seed is None else mathtext.FONTS[seed % len(mathtext.FONTS)]
+    for formula, look, style in zip(formulas, looks, _styles(formulas, looks), strict=True):
+        font = "cm" if look.seed < 0 else mathtext.FONTS[look.seed % len(mathtext.FONTS)]
         try:
             # Mathtext reads no argument without braces; the canonical form has them all. TeX's
             # points are 1/72.27 inch.
@@ -167,8 +182,41 @@ def _draw_mathtext(formulas: Sequence[str], seeds: Sequence[int | None]) -> list
         except Im2latexError as error:
             drawn.append(chunks.Picture(b"", 0, 0, " ".join(str(error).split())))
         else:
-            drawn.append(_finished(255 - picture, style))
+            drawn.append(_finished(255 - picture, _em(style)))
     return drawn
+
+
+def _draw_web(
+    renderer: str, packages: str, formulas: Sequence[str], looks: Sequence[Look]
+) -> list[chunks.Picture]:
+    styles = [browser.random_style(look.seed) for look in looks]
+    package = pathlib.Path(packages) / renderer if packages else None
+    drawn = []
+    for style, (image, reason) in zip(
+        styles, browser.draw(renderer, package, _compact(formulas), styles), strict=True
+    ):
+        if image is None:
+            drawn.append(chunks.Picture(b"", 0, 0, reason or "not drawn"))
+        else:
+            ink = images.to_ink(images.read(image))
+            drawn.append(_finished(ink, style.size * style.ratio))
+    return drawn
+
+
+def _compact(formulas: Sequence[str]) -> list[str]:
+    """Without the blanks between tokens, which TeX does not read in dimensions (`0 . 5 e m`)."""
+    return [lexer.detokenize(formula.split(" ")) for formula in formulas]
+
+
+def _styles(formulas: Sequence[str], looks: Sequence[Look]) -> list[RenderStyle]:
+    return [
+        look.style(formula.count(" ") + 1) for formula, look in zip(formulas, looks, strict=True)
+    ]
+
+
+def _em(style: RenderStyle) -> float:
+    """Pixels an em, the point size."""
+    return style.point_size * style.dpi / POINTS_PER_INCH
 
 
 @functools.cache
@@ -178,15 +226,15 @@ def _set_up_mathtext() -> None:
     matplotlib.rcdefaults()  # settings of the user would change the pictures
 
 
-def _finished(ink: np.ndarray, style: RenderStyle) -> chunks.Picture:
+def _finished(ink: np.ndarray, em: float) -> chunks.Picture:
     """Crops as `images.prepare` does, and brings the writing to the network's scale.
 
     Recognition scales any picture so that its writing has the size of 12 points at 100 dpi; what it
-    does to a picture of other points and dpi is done here, with the factor known.
+    does to a picture of another size, of `em` pixels an em, is done here, with the factor known.
     """
     try:
         ink = images.crop(ink)
-        ink = images.resize(ink, PLAIN.point_size * PLAIN.dpi / (style.point_size * style.dpi))
+        ink = images.resize(ink, _em(PLAIN) / em)
     except images.ImageError as error:
         return chunks.Picture(b"", 0, 0, str(error))
     height, width = ink.shape

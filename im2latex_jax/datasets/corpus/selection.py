@@ -28,6 +28,7 @@ class Rules:
     canonical: bool
     min_tokens: int
     max_tokens: int
+    keep_repeated: bool = False
 
 
 class Candidate(NamedTuple):
@@ -135,7 +136,7 @@ def excluded_digests(formulas: Iterable[str]) -> tuple[set[bytes], int]:
 def choose(
     candidates: Sequence[Candidate], excluded: set[bytes], rules: Rules
 ) -> tuple[dict[str, list[Candidate]], list[tuple[str, Rejected]]]:
-    """Deals candidates out to the splits, every formula at most once.
+    """Deals candidates out to the splits, every formula at most once (see `keep_repeated`).
 
     Of several formulas with one canonical form stays the one whose split comes first in
     `_PRECEDENCE`, and in a split the first one. Without groups each formula is its own group.
@@ -154,7 +155,7 @@ def choose(
             owner = owners.get(candidate.digest)
             if candidate.digest in excluded:
                 reason = Reason("excluded", "stands in a list of formulas to exclude")
-            elif owner is None:
+            elif owner is None or (rules.keep_repeated and owner == split):
                 owners[candidate.digest] = split
                 chosen[split].append(candidate)
                 continue
