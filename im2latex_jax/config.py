@@ -40,6 +40,9 @@ def get_config() -> ConfigDict:
     # "skip": it is left out.
     config.dataset.on_leak = "fail"
     config.dataset.min_token_count = 1  # rarer tokens of the training captions become <unk>
+    # A file of tokens (vocabulary.json) instead of those of the training captions: for runs on
+    # parts of a dataset that are to share their tokens. "": none.
+    config.dataset.vocabulary = ""
 
     config.limits = ConfigDict()  # larger examples are left out
     config.limits.max_height = 96  # pixels, margin included

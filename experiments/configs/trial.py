@@ -1,24 +1,16 @@
 """Trials of the released model's architecture and settings: its short formulas, a few minutes each.
 
-`python -m experiments.tools.trials --out DIR --config experiments/configs/trial.py`. What pays on
-long formulas only (memory, a schedule for hours) does not show here.
+`python -m experiments.tools.trials --out DIR --config experiments/configs/trial.py`, with the data
+of `release.py`. What pays on long formulas only (memory, a schedule for hours) does not show here.
 """
 
 from ml_collections import ConfigDict
 
-from experiments.configs import released
+from experiments.configs import release
 
 
 def get_config() -> ConfigDict:
-    config = released.get_config()
-    options = config.dataset.options
-    options.max_tokens = 28
-    options.max_height = 56
-    options.max_width = 240
-    options.random_styles = 0.0
-    options.validation_share = 0.01
-    options.test_share = 0.01
-
+    config = release.get_config()
     config.limits.max_height = 64
     config.limits.max_width = 248
     config.limits.max_length = 29

@@ -5,6 +5,8 @@ prints its folder, the records of each split, and what it took. A run with the s
 then finds it ready.
 """
 
+import os
+import pathlib
 import sys
 import time
 
@@ -14,6 +16,7 @@ from experiments import command_line
 def main() -> int:
     parser = command_line.parser("tools.build_dataset", __doc__)
     parser.add_argument("--num_workers", type=int, help="processes that draw; default: one a core")
+    parser.add_argument("--link", help="name of a link to the data set, for a mixture")
     arguments, rest = parser.parse_known_args()
 
     from absl import logging
@@ -26,15 +29,20 @@ def main() -> int:
     start = time.perf_counter()
     try:
         config = command_line.config(rest, "corpus").dataset
+        data_dir = config.data_dir or folders.cache() / "datasets"
         splits = datasets.load(
             config.name,
-            config.data_dir or folders.cache() / "datasets",
+            data_dir,
             num_workers=arguments.num_workers,
             **config.options,
         )
     except Im2latexError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    if arguments.link:
+        link, target = pathlib.Path(data_dir, arguments.link), splits["train"].directory
+        link.unlink(missing_ok=True)
+        link.symlink_to(os.path.relpath(target, data_dir))
     print(splits["train"].directory)
     for name, split in splits.items():
         print(f"{name}: {len(split)} records")

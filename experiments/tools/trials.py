@@ -3,7 +3,7 @@
     python -m experiments.tools.trials --out DIR [--only NAME ...] [--config FILE]
         [--config.KEY=VALUE ...]
 
-The configuration is that of the released weights (`configs/released.py`) unless another is named;
+The configuration is that of the released weights (`configs/release.py`) unless another is named;
 set its `max_steps` for the length of a trial. Every trial trains in a folder of DIR from the same
 seed on the same batches. Stopped anywhere, the same command goes on; trials that are done are not
 done again. DIR gets `trials.md`, rewritten after every trial.
@@ -101,7 +101,7 @@ def main() -> None:
 
     compilation.enable_cache()
     try:
-        config = command_line.config(rest, "released")
+        config = command_line.config(rest, "release")
         results = run(config, parsed.only or list(TRIALS), parsed.out)
     except Im2latexError as error:
         sys.exit(f"error: {error}")

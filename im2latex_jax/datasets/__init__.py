@@ -20,7 +20,7 @@ from im2latex_jax.runtime import disk_errors, locks
 if TYPE_CHECKING:
     from im2latex_jax.datasets.records import Split
 
-NAMES = ("synthetic", "im2latex_100k", "corpus", "pairs")
+NAMES = ("synthetic", "im2latex_100k", "corpus", "pairs", "mixture")
 
 
 def load(
@@ -32,8 +32,8 @@ def load(
       name: one of `NAMES`.
       data_dir: folder for the records; made if missing.
       on_corrupt: what a damaged record does: "fail", or "skip" for being left out.
-      **settings: the fields of `SyntheticConfig`, `Im2latex100kConfig`, `CorpusConfig` or
-        `PairsConfig`, and the builder's other arguments (`num_workers`).
+      **settings: the fields of `SyntheticConfig`, `Im2latex100kConfig`, `CorpusConfig`,
+        `PairsConfig` or `MixtureConfig`, and the builder's other arguments (`num_workers`).
 
     Returns:
       For each split (`train`, `validation`, `test`) its records, see `records.Split`.
@@ -58,6 +58,10 @@ def load(
         case "pairs":
             from im2latex_jax.datasets.pairs.builder import Pairs as builder_class
             from im2latex_jax.datasets.pairs.builder import PairsConfig as config_class
+        case "mixture":
+            from im2latex_jax.datasets.mixture import (  # type: ignore[assignment]
+                MixtureConfig as config_class,
+            )
         case _:
             raise Im2latexError(f"unknown data set {name!r}: choose one of {', '.join(NAMES)}")
     known = {field.name for field in dataclasses.fields(config_class)}
@@ -70,7 +74,14 @@ def load(
     if on_corrupt not in ("fail", "skip"):
         raise Im2latexError(f"config.dataset.on_corrupt is {on_corrupt!r}: use 'fail' or 'skip'")
     config = config_class(**{key: settings[key] for key in settings.keys() & known})
-    splits = build(builder_class, data_dir, config=config, num_workers=settings.get("num_workers"))
+    splits: Any
+    if name == "mixture":
+        from im2latex_jax.datasets import mixture
+
+        splits = mixture.load(config, data_dir)
+    else:
+        num_workers = settings.get("num_workers")
+        splits = build(builder_class, data_dir, config=config, num_workers=num_workers)
     for split in splits.values():
         split.skip_corrupt = on_corrupt == "skip"
     return splits

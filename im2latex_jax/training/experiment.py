@@ -128,9 +128,12 @@ def set_up(config: ConfigDict, splits=None, vocabulary: Vocabulary | None = None
     for name in ("train", "validation", "test"):
         if not len(splits[name]):
             raise Im2latexError(f"data set {config.dataset.name}: split {name!r} is empty")
-    built = Vocabulary.from_counts(
-        splits["train"].statistics.token_counts, min_count=config.dataset.min_token_count
-    )
+    if config.dataset.vocabulary:
+        built = Vocabulary.load(config.dataset.vocabulary)
+    else:
+        built = Vocabulary.from_counts(
+            splits["train"].statistics.token_counts, min_count=config.dataset.min_token_count
+        )
     if initial:
         built = init_from.extend(initial.vocabulary, built)
     if vocabulary is None:

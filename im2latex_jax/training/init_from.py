@@ -70,15 +70,17 @@ def lineage(
     """
     if initial is not None and not initial.trained_on:
         return ()
-    before = initial.trained_on if initial else ()
-    try:
-        folder = (
-            pathlib.Path(train.directory).resolve().relative_to(pathlib.Path(data_dir).resolve())
-        )
-    except (AttributeError, ValueError):
-        return ()
-    own = TrainingData(folder.as_posix(), train.statistics.fingerprint)
-    return before if own in before else (*before, own)
+    known = initial.trained_on if initial else ()
+    root = pathlib.Path(data_dir).resolve()
+    for part in getattr(train, "parts", (train,)):  # of a mixture, every dataset
+        try:
+            folder = pathlib.Path(part.directory).resolve().relative_to(root)
+        except (AttributeError, ValueError):
+            return ()
+        own = TrainingData(folder.as_posix(), part.statistics.fingerprint)
+        if own not in known:
+            known = (*known, own)
+    return known
 
 
 def leaked(

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from experiments.configs import released
+from experiments.configs import release
 from experiments.tools import trials
 from im2latex_jax.training import run
 
@@ -30,15 +30,15 @@ def flat(config) -> dict:
 
 
 def test_every_trial_changes_something_that_there_is():
-    base = released.get_config()
+    base = release.get_config()
     for name, changes in trials.TRIALS.items():
         differs = flat(trials.changed(base, changes)) != flat(base)
         assert differs == (name != "as configured"), name
-    assert flat(base) == flat(released.get_config())
+    assert flat(base) == flat(release.get_config())
 
 
 def test_trials_that_are_done_are_not_done_again(configs, tmp_path):
-    base = released.get_config()
+    base = release.get_config()
     trials.run(base, ["as configured", "larger GRU"], tmp_path)
     assert list(configs) == ["as_configured", "larger_GRU"]
     assert configs["larger_GRU"].model.hidden == 448
