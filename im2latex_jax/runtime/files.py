@@ -1,35 +1,56 @@
 """Files that appear whole or not at all, whenever the program is killed.
 
 What is written goes to a temporary file in the same folder, which then takes the place of the file:
-in one step, as far as anyone else can see.
+in one step, as far as anyone else can see. A link that stands in the place of the file is replaced,
+not followed.
 """
 
 import contextlib
 import os
 import pathlib
+import re
+import secrets
+import stat
 from collections.abc import Iterator
 
 _SUFFIX = ".part"
+_TOKEN_BYTES = 8
+_UNFINISHED = re.compile(rf".+\.[0-9a-f]{{{2 * _TOKEN_BYTES}}}{re.escape(_SUFFIX)}")
 
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     """Yields a path to write to; on leaving, the file written there becomes `path`.
 
-    Any number of processes may write the same file at a time: one of them wins.
+    Any number of processes, of one machine or of several that share the folder, may write the same
+    file at a time: one of them wins. A device or a pipe (`/dev/stdout`) is written to directly.
 
     Raises:
       OSError: the file cannot be written. Then, as after any error in the block, `path` is what it
         was before and nothing else is left.
     """
     path = pathlib.Path(path)
-    part = path.with_name(f"{path.name}.{os.getpid()}{_SUFFIX}")
+    if _is_special(path):
+        yield path
+        return
+    part = path.with_name(f"{path.name}.{secrets.token_hex(_TOKEN_BYTES)}{_SUFFIX}")
     try:
+        # Made here, and only if nothing has this name: no planted link is followed.
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         yield part
         os.replace(part, path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def _is_special(path: pathlib.Path) -> bool:
+    """Whether a path is a device, a pipe or a socket, perhaps through links."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
@@ -45,5 +66,6 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 def remove_unfinished(folder: pathlib.Path) -> None:
     """Removes what killed programs left unfinished in a folder that no other program writes to."""
-    for part in folder.glob(f"*.*[0-9]{_SUFFIX}"):
-        part.unlink(missing_ok=True)
+    for part in folder.glob(f"*{_SUFFIX}"):
+        if _UNFINISHED.fullmatch(part.name):
+            part.unlink(missing_ok=True)
