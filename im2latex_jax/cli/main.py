@@ -7,66 +7,75 @@ Exit status: 0 done; 1 something could not be done (the reason on standard error
 
 import argparse
 import dataclasses
-import glob
-import io
-import json
 import math
 import os
 import pathlib
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from im2latex_jax import __version__
+from im2latex_jax.cli import arguments, inputs
 from im2latex_jax.errors import Im2latexError, missing_extra, require_extra
+from im2latex_jax.runtime import safe_text, streams
 
 if TYPE_CHECKING:
     from im2latex_jax.evaluation.cases import EvaluationSet
     from im2latex_jax.recognizer import Recognition, Recognizer
 
-PICTURE_SUFFIXES = (
-    *(".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".gif", ".bmp", ".dib", ".ppm", ".pgm"),
-    *(".pbm", ".jp2", ".avif"),
-)
-# What `predict --render` writes; not read as a picture of a folder.
-DRAWN_SUFFIX = ".predicted.png"
 INTERRUPTED = 130
 BROKEN_PIPE = 141  # as a shell reports a program that SIGPIPE ended
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status."""
-    parser = _parser()
-    parsed, rest = parser.parse_known_args(arguments)
-    if rest and not parsed.takes_settings:
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    parsed.settings = rest
-    # Formulas are UTF-8 wherever the command runs. Bytes that are not (in file names, in lines)
-    # become lone surrogates, which pass through here and are refused where they matter.
-    for stream in (sys.stdin, sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors="surrogateescape")
     try:
+        streams.prepare()
+        parsed = _parse(sys.argv[1:] if argv is None else argv)
         status = parsed.handler(parsed)
-        sys.stdout.flush()
+        streams.flush()
         return status
+    except streams.OutputError as error:
+        streams.abandon_output()
+        streams.say(f"error: {error}")
+        return 1
     except Im2latexError as error:
-        _say(f"error: {error}")
+        streams.say(f"error: {error}")
+        return 1
+    except BrokenPipeError:
+        streams.abandon_output()
+        return BROKEN_PIPE
+    except OSError as error:
+        # Wherever it came from (no file descriptors, a full disk), it is no fault of the program.
+        name = f"{os.fsdecode(error.filename)}: " if error.filename is not None else ""
+        streams.say(f"error: {name}{error.strerror or error}")
+        return 1
+    except MemoryError:
+        streams.say("error: out of memory: give fewer or smaller inputs, or a smaller --batch-size")
         return 1
     except ModuleNotFoundError as error:
         if (message := missing_extra(error)) is None:
             raise
-        _say(f"error: {message}")
+        streams.say(f"error: {message}")
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        # Python flushes standard output once more as it ends, which must not fail.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parse(given: Sequence[str]) -> argparse.Namespace:
+    """The arguments of a command line; leaves with exit status 2 where they are wrong."""
+    parser, commands = _parser()
+    if given and given[0] in commands:
+        given = [given[0], *arguments.protect(given[1:], commands[given[0]])]
+    parsed, rest = parser.parse_known_args(given)
+    if rest and not parsed.takes_settings:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    parsed.settings = rest
+    return parsed
+
+
+def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The parser, and that of each command."""
     parser = argparse.ArgumentParser(
         prog="im2latex", description="Reads pictures of formulas and writes their LaTeX."
     )
@@ -78,12 +87,7 @@ def _parser() -> argparse.ArgumentParser:
         *(_add_render, _add_dataset, _add_train),
     ):
         add(commands)
-    return parser
-
-
-def _say(message: str) -> None:
-    """A line on standard error."""
-    print(f"im2latex: {' '.join(message.splitlines())}", file=sys.stderr, flush=True)
+    return parser, commands.choices
 
 
 def _positive(text: str) -> int:
@@ -119,11 +123,19 @@ def _add_recognizer_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_recursive(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--recursive", action="store_true", help="read the sub-folders of folders too"
+    )
+
+
 def _recognizer(parsed: argparse.Namespace) -> "Recognizer":
     from im2latex_jax.recognizer import Recognizer
     from im2latex_jax.runtime import compilation
 
-    compilation.enable_cache()
+    trouble = compilation.enable_cache()
+    if trouble is not None:
+        streams.say(f"note: compiled programs are not kept for the next call: {trouble}")
     return Recognizer.load(
         parsed.checkpoint,
         batch_size=parsed.batch_size,
@@ -149,6 +161,7 @@ def _add_predict(commands) -> None:
         help="a picture, a folder of pictures, a pattern such as 'scans/*.png', or - for a picture "
         "on standard input",
     )
+    _add_recursive(parser)
     _add_recognizer_arguments(parser)
     parser.add_argument(
         "--clipboard",
@@ -166,38 +179,29 @@ def _add_predict(commands) -> None:
     parser.add_argument(
         "--render",
         action="store_true",
-        help=f"draw each answer to NAME{DRAWN_SUFFIX} beside the picture",
+        help=f"draw each answer beside its picture, for a.png to a.png{inputs.DRAWN_SUFFIX}",
     )
     parser.set_defaults(handler=_predict, usage_error=parser.error)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Input:
-    """A picture to read: its name, and what to read, or what is wrong with it."""
-
-    name: str
-    source: Any = b""  # keeps the place of what has a problem
-    problem: str | None = None
 
 
 def _predict(parsed: argparse.Namespace) -> int:
     if not parsed.images and not parsed.clipboard:
         parsed.usage_error("give a picture, a folder, a pattern, - or --clipboard")
-    inputs = list(_inputs(parsed.images))
+    given = _expanded(parsed)
     if parsed.clipboard:
-        inputs.append(_Input("clipboard", _clipboard()))
-    if parsed.attention is not None and len(inputs) != 1:
-        raise Im2latexError(f"--attention shows one picture, and there are {len(inputs)}")
+        given.append(inputs.Input("clipboard", inputs.from_clipboard()))
+    if parsed.attention is not None and len(given) != 1:
+        raise Im2latexError(f"--attention shows one picture, and there are {len(given)}")
     recognizer = _recognizer(parsed)
     answers, failed = [], 0
-    for given, answer in zip(inputs, recognizer.stream(map(_opened, inputs)), strict=True):
-        error = given.problem or answer.error
-        print(_formatted(given.name, answer, error, parsed), flush=True)
+    for one, answer in zip(given, recognizer.stream(map(inputs.opened, given)), strict=True):
+        error = one.problem or answer.error
+        streams.write(_formatted(one.name, answer, error, parsed))
         if error is not None:
             failed += 1
-            _say(f"error: {error}")
+            streams.say(f"error: {error}")
         elif answer.note is not None:
-            _say(f"note: {answer.note}")
+            streams.say(f"note: {answer.note}")
         if parsed.render or parsed.attention is not None:
             answers.append(answer)
     if parsed.attention is not None and not failed:
@@ -206,77 +210,36 @@ def _predict(parsed: argparse.Namespace) -> int:
         stride = recognizer.model.network.encoder.stride
         illustrations.save_attention(parsed.attention, answers[0], stride)
     if parsed.render:
-        failed += _draw_answers(inputs, answers)
+        failed += _draw_answers(given, answers)
     return 1 if failed else 0
 
 
-def _inputs(arguments: Sequence[str]) -> Iterator[_Input]:
-    """The pictures that the arguments stand for."""
-    for argument in arguments:
-        # `os.path` rather than `pathlib`, whose tests raise for names that cannot be.
-        if os.path.isdir(argument):
-            found, problem = _pictures_in(argument)
-        elif glob.has_magic(argument) and not os.path.exists(argument):
-            found = sorted(glob.glob(argument, recursive=True))
-            problem = f"{argument}: no file has a name like this"
-        else:
-            found, problem = [argument], ""
-        if not found:
-            yield _Input(argument, problem=problem)
-        for name in found:
-            yield _Input(name, name)
+def _expanded(parsed: argparse.Namespace) -> list[inputs.Input]:
+    """The images that the arguments stand for; what folders leave out is told."""
+    found = inputs.expand(parsed.images, recursive=parsed.recursive)
+    for note in found.notes:
+        streams.say(f"note: {note}")
+    return found.images
 
 
-def _pictures_in(folder: str) -> tuple[list[str], str]:
-    """The pictures of a folder, and why there are none."""
-    try:
-        entries = sorted(pathlib.Path(folder).iterdir())
-    except OSError as error:
-        return [], f"{folder}: cannot be read: {error.strerror}"
-    found = [
-        str(entry)
-        for entry in entries
-        if entry.suffix.lower() in PICTURE_SUFFIXES
-        and not entry.name.endswith(DRAWN_SUFFIX)
-        and not entry.is_dir()
-    ]
-    return found, f"{folder}: no pictures in this folder"
-
-
-def _opened(given: _Input) -> Any:
-    return sys.stdin.buffer.read() if given.source == "-" else given.source
-
-
-def _clipboard() -> Any:
-    from PIL import ImageGrab
-
-    try:
-        found: Any = ImageGrab.grabclipboard()
-    except (NotImplementedError, OSError, ChildProcessError) as error:
-        raise Im2latexError(f"the clipboard cannot be read here: {error}") from error
-    if isinstance(found, list):  # files that were copied
-        found = found[0] if found else None
-    if found is None:
-        raise Im2latexError("there is no picture in the clipboard")
-    return found
-
-
-def _draw_answers(inputs: Sequence[_Input], answers: Sequence["Recognition"]) -> int:
+def _draw_answers(given: Sequence[inputs.Input], answers: Sequence["Recognition"]) -> int:
     """Draws each answer beside its picture; returns how many could not be drawn."""
     from im2latex_jax.evaluation import illustrations
+    from im2latex_jax.runtime import files
 
-    pairs = [(i.name, a.latex) for i, a in zip(inputs, answers, strict=True) if a.latex]
+    pairs = [(i.name, a.latex) for i, a in zip(given, answers, strict=True) if a.latex]
     failed = 0
     drawn = illustrations.draw_formulas([latex for _, latex in pairs])
     for (name, _), (png, reason) in zip(pairs, drawn, strict=True):
-        path = pathlib.Path("standard_input" if name == "-" else name)
-        path = path.with_name(path.stem + DRAWN_SUFFIX)
+        # The whole name: a.png and a.jpg are two pictures.
+        path = "standard_input" if name == inputs.STANDARD_INPUT else name
+        path += inputs.DRAWN_SUFFIX
         if png is None:
             failed += 1
-            _say(f"error: {name}: the answer cannot be drawn: {reason}")
+            streams.say(f"error: {name}: the answer cannot be drawn: {reason}")
             continue
         try:
-            path.write_bytes(png)
+            files.write_bytes(path, png)
         except OSError as error:
             raise Im2latexError(f"{path}: cannot be written: {error.strerror}") from error
     return failed
@@ -291,11 +254,11 @@ def _formatted(
             fields["error"] = error
         if answer.note is not None:
             fields["note"] = answer.note
-        return json.dumps(fields, ensure_ascii=False)
+        return safe_text.as_json(fields)
     if parsed.markdown:
-        body = f"$$\n{answer.latex}\n$$" if error is None else f"*{error}*"
-        return f"![{name}](<{name}>)\n\n{body}\n"
-    return answer.latex
+        body = f"$$\n{answer.latex}\n$$" if error is None else f"*{safe_text.markdown(error)}*"
+        return f"{safe_text.markdown_image(name)}\n\n{body}\n"
+    return safe_text.printable(answer.latex)
 
 
 # im2latex solve
@@ -311,6 +274,7 @@ def _add_solve(commands) -> None:
         "formula cannot be computed with; the reason is on standard error.",
     )
     parser.add_argument("images", nargs="*", metavar="PICTURE", help="as for predict")
+    _add_recursive(parser)
     parser.add_argument(
         "--latex",
         action="append",
@@ -342,12 +306,13 @@ def _solve(parsed: argparse.Namespace) -> int:
         error = error if answer is None else answer.error
         if parsed.json:
             fields = report.as_json(origin, latex, confidence, answer, error)
-            print(json.dumps(fields, ensure_ascii=False), flush=True)
+            streams.write(safe_text.as_json(fields))
         else:
-            print(report.as_text(origin, latex, confidence, answer), flush=True)
+            shown = None if origin is None else safe_text.printable(origin)
+            streams.write(report.as_text(shown, latex, confidence, answer))
         if error is not None:
             failed += 1
-            _say(f"error: {f'{origin}: ' if answer is not None and origin else ''}{error}")
+            streams.say(f"error: {f'{origin}: ' if answer is not None and origin else ''}{error}")
     return 1 if failed else 0
 
 
@@ -357,17 +322,17 @@ def _formulas(
     """Where a formula comes from (None: the command line), it, its confidence, what is wrong."""
     for latex in parsed.latex:
         yield None, latex, None, None
-    inputs = list(_inputs(parsed.images))
-    if not inputs:
+    given = _expanded(parsed)
+    if not given:
         return
-    stream = _recognizer(parsed).stream(map(_opened, inputs))
-    for given, answer in zip(inputs, stream, strict=True):
-        error = given.problem or answer.error
+    stream = _recognizer(parsed).stream(map(inputs.opened, given))
+    for one, answer in zip(given, stream, strict=True):
+        error = one.problem or answer.error
         if error is None and not answer.latex:
-            error = answer.note or f"{given.name}: no formula was found in it"
+            error = answer.note or f"{one.name}: no formula was found in it"
         elif answer.note is not None:
-            _say(f"note: {answer.note}")
-        yield given.name, answer.latex, answer.confidence, error
+            streams.say(f"note: {answer.note}")
+        yield one.name, answer.latex, answer.confidence, error
 
 
 # im2latex evaluate
@@ -439,8 +404,8 @@ def _evaluate(parsed: argparse.Namespace) -> int:
         section = page.Section(pathlib.Path(name).name, scores)
         model = parsed.checkpoint or "the weights of the package"
         path = page.write(parsed.report, [section], subtitle=f"{model}, measured on {name}")
-        _say(f"wrote {path}")
-    print(json.dumps(figures) if parsed.json else scoring.table(figures))
+        streams.say(f"wrote {path}")
+    streams.write(safe_text.as_json(figures) if parsed.json else scoring.table(figures))
     return 1 if figures["num_unreadable"] else 0
 
 
@@ -470,7 +435,7 @@ def _can_draw(unwanted: bool) -> bool:
     try:
         sandbox.require_programs()
     except sandbox.MissingProgramError as error:
-        _say(f"note: without picture metrics: {error}")
+        streams.say(f"note: without picture metrics: {error}")
         return False
     return True
 
@@ -480,14 +445,16 @@ def _answers(recognizer: "Recognizer", found: "EvaluationSet") -> list["Recognit
     from tqdm import tqdm
 
     for problem in found.left_out:
-        _say(f"left out: {problem}")
+        streams.say(f"left out: {problem}")
     stream = recognizer.stream(case.picture for case in found.cases)
     answers = list(tqdm(stream, total=len(found.cases), unit="picture", disable=None))
     errors = [answer.error for answer in answers if answer.error is not None]
     for error in errors:
-        _say(f"error: {error}")
+        streams.say(f"error: {error}")
     if errors:
-        _say(f"{len(errors)} of {len(answers)} pictures could not be read, and count as wrong")
+        streams.say(
+            f"{len(errors)} of {len(answers)} pictures could not be read, and count as wrong"
+        )
     return answers
 
 
@@ -530,10 +497,11 @@ def _calibrate(parsed: argparse.Namespace) -> int:
 
 def _print_figures(figures: dict, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(figures))
+        streams.write(safe_text.as_json(figures))
         return
     for name, value in figures.items():
-        print(f"{name:<26}{value:.4f}" if isinstance(value, float) else f"{name:<26}{value}")
+        shown = f"{value:.4f}" if isinstance(value, float) else value
+        streams.write(f"{name:<26}{shown}")
 
 
 # im2latex export
@@ -562,7 +530,7 @@ def _export(parsed: argparse.Namespace) -> int:
     folder = saved_model.packaged() if parsed.checkpoint is None else parsed.checkpoint
     height, width = export.export(folder, parsed.out)[-1]
     size = os.path.getsize(parsed.out) / 1e6
-    _say(f"{parsed.out}: {size:.1f} MB, reads pictures of up to {width} x {height} pixels")
+    streams.say(f"{parsed.out}: {size:.1f} MB, reads pictures of up to {width} x {height} pixels")
     return 0
 
 
@@ -592,7 +560,7 @@ def _normalize(parsed: argparse.Namespace) -> int:
     for number, (text, reason) in enumerate(results, start=1):
         sys.stdout.write(f"{text}\n")
         if reason is not None:
-            _say(f"line {number}: {reason}")
+            streams.say(f"line {number}: {reason}")
     return 0
 
 
@@ -624,10 +592,10 @@ def _render(parsed: argparse.Namespace) -> int:
         parsed.formulas, parsed.out, engine=parsed.engine, dpi=parsed.dpi, jobs=parsed.jobs
     )
     if summary.remark is not None:
-        _say(f"note: {summary.remark}")
+        streams.say(f"note: {summary.remark}")
     resumed = f", {summary.num_resumed} of them earlier" if summary.num_resumed else ""
     rejected = f"; {summary.num_rejected} rejected, see {pathlib.Path(parsed.out, 'rejected.tsv')}"
-    _say(
+    streams.say(
         f"{summary.num_drawn} of {summary.num_lines} formulas drawn{resumed}"
         f"{rejected if summary.num_rejected else ''}"
     )
@@ -664,7 +632,8 @@ def _add_dataset(commands) -> None:
 def _dataset_stats(parsed: argparse.Namespace) -> int:
     from im2latex_jax.datasets import report
 
-    print(report.stats(parsed.folder), end="")
+    for line in report.stats(parsed.folder).splitlines():
+        streams.write(safe_text.printable(line))
     return 0
 
 
@@ -672,7 +641,7 @@ def _dataset_show(parsed: argparse.Namespace) -> int:
     from im2latex_jax.datasets import report
 
     shown = report.show(parsed.folder, parsed.out, parsed.count, parsed.split)
-    _say(f"{shown} examples of {parsed.split} drawn to {parsed.out}")
+    streams.say(f"{shown} examples of {parsed.split} drawn to {parsed.out}")
     return 0
 
 

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import warnings
 
 import jax
 
@@ -77,7 +78,24 @@ def check_deterministic() -> None:
         )
 
 
-def enable_cache() -> None:
-    """Keeps compiled programs on disk between calls, in `folders.cache`."""
-    jax.config.update("jax_compilation_cache_dir", str(folders.cache() / "xla"))
+def enable_cache() -> str | None:
+    """Keeps compiled programs on disk between calls, in `folders.cache`.
+
+    JAX's warnings about single programs of the cache are not shown: they are compiled instead.
+
+    Returns:
+      Why nothing can be kept there, in one line; None where it can.
+    """
+    warnings.filterwarnings("ignore", message="Error (reading|writing) persistent compilation")
+    try:
+        folder = folders.cache() / "xla"
+        folder.mkdir(parents=True, exist_ok=True)
+    except Im2latexError as error:
+        return str(error)
+    except OSError as error:
+        return f"{folder}: {error.strerror}: set IM2LATEX_CACHE to another folder"
+    jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return f"{folder}: cannot be written to: set IM2LATEX_CACHE to another folder"
+    return None

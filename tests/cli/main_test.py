@@ -1,7 +1,6 @@
 import io
 import json
 import os
-import pathlib
 import subprocess
 import sys
 
@@ -133,7 +132,8 @@ def test_each_bad_picture_has_its_line_and_the_others_are_read(model, scans, cap
     said = [line.removeprefix("im2latex: ") for line in captured.err.splitlines()]
     lines = {name: f"error: {error}" for name, error in errors.items()}
     lines |= {name: f"note: {note}" for name, note in notes.items()}
-    assert said == [lines[name] for name in sorted(lines)]
+    assert said[0].startswith(f"note: {scans}: 1 sub-folder not read")
+    assert said[1:] == [lines[name] for name in sorted(lines)]
 
 
 def _encoded(image: Image.Image, kind: str, **options) -> bytes:
@@ -171,14 +171,14 @@ def test_what_holds_no_pictures_is_an_error_and_the_rest_is_read(
 ):
     (tmp_path / "empty").mkdir()
     (tmp_path / "locked").mkdir()
-    iterate = pathlib.Path.iterdir
+    scandir = os.scandir
 
     def refuse(folder):
-        if folder.name == "locked":
-            raise PermissionError(13, "Permission denied")
-        return iterate(folder)
+        if os.fspath(folder).endswith("locked"):
+            raise PermissionError(13, "Permission denied", folder)
+        return scandir(folder)
 
-    monkeypatch.setattr(pathlib.Path, "iterdir", refuse)
+    monkeypatch.setattr(os, "scandir", refuse)
     names = [str(tmp_path / "empty"), str(tmp_path / "locked"), "x" * 5000, str(scans / "a.png")]
     assert cli.main(["predict", *names, "--checkpoint", model]) == 1
     captured = capsys.readouterr()
@@ -187,7 +187,7 @@ def test_what_holds_no_pictures_is_an_error_and_the_rest_is_read(
     assert len(errors) == 3
     for error, reason in zip(
         errors,
-        ("no pictures in this folder", "Permission denied", "File name too long"),
+        ("no images in this folder", "Permission denied", "File name too long"),
         strict=True,
     ):
         assert reason in error
@@ -274,10 +274,10 @@ def test_answers_are_drawn_beside_their_pictures(model, scans, monkeypatch, caps
     monkeypatch.setattr(illustrations, "draw_formulas", draw)
     assert cli.main(["predict", str(scans), "--checkpoint", model, "--render"]) == 1
     captured = capsys.readouterr()
-    drawn = scans / "a.predicted.png"
+    drawn = scans / "a.png.predicted.png"
     assert drawn.read_bytes() == b"picture of " + captured.out.splitlines()[0].encode()
     assert "b.png: the answer cannot be drawn: no such thing" in captured.err
-    assert not (scans / "b.predicted.png").exists()
+    assert not (scans / "b.png.predicted.png").exists()
     assert cli.main(["predict", str(scans), "--checkpoint", model]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 2
 
