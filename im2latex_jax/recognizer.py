@@ -32,13 +32,17 @@ from im2latex_jax.input_pipeline import Bucket
 from im2latex_jax.latex import lexer
 from im2latex_jax.latex.vocabulary import BOS, EOS, PAD
 from im2latex_jax.model import saved_model
-from im2latex_jax.runtime import compilation
+from im2latex_jax.runtime import backend, compilation
 
 # Pictures that `stream` prepares at a time, in batches: enough for full batches of like sizes.
 BATCHES_AHEAD = 4
 # Writing that is too large for the network is shrunk to this factor at the most; smaller it could
 # not be read.
 MAX_SHRINK = 0.5
+# What is wrong with an image whose answer has no probability.
+NOT_A_NUMBER = (
+    "the network's answer is not a number (NaN): its weights are damaged, or do not fit this device"
+)
 # Captions are padded to a multiple of this many steps: few programs.
 _STEPS = 32
 
@@ -91,6 +95,7 @@ class _Prepared:
     inks: Sequence[np.ndarray] = ()
     error: str | None = None
     note: str | None = None
+    name: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,8 +139,15 @@ class Recognizer:
           constrain: whether only formulas are written that compile (see `syntax`).
 
         Raises:
-          Im2latexError: for a setting that makes no sense.
+          Im2latexError: for a setting that makes no sense, or something else than a model.
+          BackendError: JAX cannot be used here, see `backend.require`.
         """
+        if not isinstance(model, saved_model.TrainedModel):
+            raise Im2latexError(
+                f"Recognizer takes a TrainedModel, not {type(model).__name__}: "
+                "use Recognizer.load(), or Recognizer.load(path)"
+            )
+        backend.require()
         if min(batch_size, beam_size) < 1:
             raise Im2latexError(
                 f"batch_size and beam_size must be at least 1, not {batch_size} and {beam_size}"
@@ -171,9 +183,18 @@ class Recognizer:
         Args:
           pictures: a picture is a path, a PIL image, an array, the bytes of a file or an open file:
             see `images.read`. A picture that cannot be read has its `error` set.
+
+        Raises:
+          Im2latexError: the argument is neither an image nor several.
+          BackendError: this process was forked from one that uses JAX.
         """
         if _is_picture(pictures):
             return list(self.stream([pictures]))
+        if not isinstance(pictures, Iterable):
+            raise Im2latexError(
+                f"expected an image or several, not {type(pictures).__name__}: give a path, a PIL "
+                "image, an array, the bytes of a file or an open file, or a list of these"
+            )
         return list(self.stream(cast(Iterable[images.Source], pictures)))
 
     def stream(
@@ -189,6 +210,7 @@ class Recognizer:
         batch_size = self._batch_size if batch_size is None else batch_size
         if batch_size < 1:
             raise Im2latexError(f"batch_size must be at least 1, not {batch_size}")
+        backend.check_not_forked()
         if batch_size == 1:
             for picture in pictures:
                 yield from self._decode([self._prepare(picture)], batch_size)
@@ -253,7 +275,7 @@ class Recognizer:
             deadline.check()
             ink = images.crop(ink)
             deadline.check()
-            return _Prepared(inks=self._scaled(ink), note=opened.frames)
+            return _Prepared(self._scaled(ink), note=opened.frames, name=opened.name)
         except images.BlankImageError as error:
             return _Prepared(note=f"{opened.name}: {error}")
         except Im2latexError as error:
@@ -336,10 +358,11 @@ class Recognizer:
     def _recognition(self, picture: _Prepared, answer: _Answer | None) -> Recognition:
         if answer is None:
             return Recognition(error=picture.error, note=picture.note)
-        tokens = self.model.vocabulary.decode(answer.ids)
         log_prob = float(answer.log_probs.sum())
-        if math.isnan(log_prob):
-            return Recognition(error="the network's answer is not a number: its weights are broken")
+        # A beam drops what is not a number, and then nothing is left.
+        if math.isnan(log_prob) or not len(answer.log_probs):
+            return Recognition(error=f"{picture.name}: {NOT_A_NUMBER}", ink=answer.ink)
+        tokens = self.model.vocabulary.decode(answer.ids)
         return Recognition(
             latex=lexer.detokenize(tokens),
             tokens=tokens,

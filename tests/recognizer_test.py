@@ -1,5 +1,6 @@
 import concurrent.futures
 import dataclasses
+import os
 import subprocess
 import sys
 
@@ -233,3 +234,47 @@ def test_an_answer_that_is_not_a_number_is_an_error(pictures):
     broken = jax.tree.map(lambda leaf: np.full_like(leaf, np.nan), model.params)
     reader = Recognizer(dataclasses.replace(model, params=broken), batch_size=4)
     assert "not a number" in reader(pictures[0])[0].error
+    wide = Recognizer(dataclasses.replace(model, params=broken), beam_size=2)
+    [answer] = wide(pictures[0])
+    assert "not a number" in answer.error and (answer.latex, answer.confidence) == ("", 0.0)
+
+
+@pytest.mark.parametrize("other", [None, "runs/quickstart", 3])
+def test_what_is_no_model_is_told(other):
+    with pytest.raises(Im2latexError, match=r"use Recognizer.load\(\)"):
+        Recognizer(other)
+
+
+def test_what_is_no_image_is_told(recognizer):
+    for other in (None, 3):
+        with pytest.raises(Im2latexError, match="expected an image or several, not"):
+            recognizer(other)
+    assert "shape" in recognizer([None])[0].error
+    with pytest.raises(Im2latexError, match="a model's folder is a path, not int"):
+        Recognizer.load(3)
+
+
+def test_reading_is_the_same_with_64_bits(tmp_path):
+    """JAX_ENABLE_X64 is read as JAX starts, so it takes a process."""
+    tiny_model.save(tmp_path / "model")
+    Image.fromarray(np.pad(mathtext.draw("x + y"), 9, constant_values=255)).save(tmp_path / "x.png")
+    program = """if True:
+        import sys
+        from im2latex_jax import Recognizer
+        for beam_size in (1, 2):
+            reader = Recognizer.load(sys.argv[1] + "/model", beam_size=beam_size)
+            [answer] = reader(sys.argv[1] + "/x.png")
+            print(answer.latex, round(answer.confidence, 4), answer.attention.shape)
+            print(round(reader.loss([answer], [answer.tokens]), 3))
+    """
+    printed = [
+        subprocess.run(
+            [sys.executable, "-c", program, str(tmp_path)],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "JAX_ENABLE_X64": bits},
+        ).stdout
+        for bits in ("0", "1")
+    ]
+    assert printed[0] == printed[1] and printed[0].count("\n") == 4

@@ -346,7 +346,7 @@ class Syntax:
         opens = jnp.where(scripted > 0, Level.GROUP, opens)
         opens = jnp.where(has_specification, Level.SPECIFICATION, opens)
         starts_row = begins | (kind == Kind.RULE) | (closed & in_specification)
-        return State(
+        after = State(
             level=push(state.level, new_level),
             wanted=push(state.wanted, wanted),
             then=push(state.then, then),
@@ -362,6 +362,8 @@ class Syntax:
             row_start=jnp.where(kind == Kind.ROW, 2, starts_row.astype(jnp.int32)),
             need=need,
         )
+        # With JAX_ENABLE_X64 constants make 64 bits of them, and a loop keeps its types.
+        return jax.tree.map(lambda x: x.astype(jnp.int32), after)
 
 
 def _top(stack: jax.Array, state: State) -> jax.Array:

@@ -227,7 +227,7 @@ def beam(
         )
 
         totals, going = jax.lax.top_k(jnp.where(ends, -jnp.inf, totals), beams)
-        num_found = search.num_found + ended.sum(axis=1)
+        num_found = search.num_found + ended.sum(axis=1, dtype=jnp.int32)
         hope = totals[:, 0] / length_penalty(budgets, alpha)
         done = (num_found >= beams) | (hope <= scores[:, 0])
         rules, tokens, log_probs = select((rules, tokens, log_probs), going, count)
