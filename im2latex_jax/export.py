@@ -39,6 +39,9 @@ picture (an array in a .npy file); it needs jax, numpy, and flatbuffers, on whic
     ids = answer["tokens"][0, : answer["lengths"][0]]
     print(" ".join(vocabulary[i] for i in ids), float(answer["confidence"][0]), sep="\t")
 
+A file from elsewhere is data with programs: `load` checks all sizes, and that the programs only
+compute (see `runtime.program_check`), before it uses them. The lines above check nothing.
+
 How long a file lasts: JAX promises that a program runs on versions of JAX that are up to 6 months
 newer than the one it was exported with, and up to 3 weeks older (of jaxlib's release dates), where
 the calling convention (`calling_convention_version` in meta.json) is one that the reader knows,
@@ -49,10 +52,11 @@ age: keep the model's folder, and export again.
 import contextlib
 import io
 import json
+import math
 import os
 import pathlib
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import flax.traverse_util
@@ -67,11 +71,21 @@ from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex import lexer
 from im2latex_jax.latex.vocabulary import EOS, PAD, Vocabulary
 from im2latex_jax.model import saved_model
-from im2latex_jax.runtime import compilation, files
+from im2latex_jax.runtime import backend, compilation, files, program_check, untrusted
 
 FORMAT = "im2latex_jax.export"
 VERSION = 1
 PLATFORMS = ("cpu", "cuda")
+# Limits for files from elsewhere.
+MAX_FILE_BYTES = 16 << 30
+MAX_MEMBERS = 10_000
+_LIMITS = {
+    "meta.json": 1 << 20,
+    "vocabulary.json": 16 << 20,
+    "weights.npz": MAX_FILE_BYTES,
+    ".jaxexport": 256 << 20,
+}
+_MAX_REASON = 300  # characters
 # Height of a letter x at the network's scale, in pixels: see `images`.
 LETTER_HEIGHT = 7.4
 
@@ -194,7 +208,7 @@ def _write(path: pathlib.Path, entries: dict[str, bytes]) -> None:
 
 
 class Program:
-    """An exported model; see the module. Reading with it runs no code of the model's.
+    """An exported model; see the module, and `load` for what is known of its programs.
 
     Attributes:
       meta: what meta.json says.
@@ -206,7 +220,7 @@ class Program:
         meta: dict[str, Any],
         vocabulary: Vocabulary,
         weights: dict[str, np.ndarray],
-        programs: dict[recognizer.Canvas, Callable],
+        programs: "dict[recognizer.Canvas, _Program]",
     ):
         self.meta = meta
         self.vocabulary = vocabulary
@@ -233,6 +247,15 @@ class Program:
             answers.update(zip(numbers, self._read(part, canvas), strict=True))
         return [answers[number] for number in range(len(inks))]
 
+    def check(self) -> None:
+        """Checks all programs without running one; each is checked before its first run anyway.
+
+        Raises:
+          Im2latexError: one is damaged, or does more than compute.
+        """
+        for program in self._programs.values():
+            program.check()
+
     def _canvas(self, ink: np.ndarray) -> recognizer.Canvas:
         height, width = ink.shape
         for canvas in self._programs:
@@ -249,14 +272,20 @@ class Program:
     ) -> Iterator[recognizer.Recognition]:
         pictures = np.stack([images.pad(ink, *canvas) for ink in inks])[..., None]
         sizes = np.asarray([ink.shape for ink in inks], np.int32)
-        found = jax.device_get(self._programs[canvas](self._weights, pictures, sizes))
+        found = self._programs[canvas](self._weights, pictures, sizes)
         for row, ink in enumerate(inks):
             log_probs = found["log_probs"][row]
-            tokens = self.vocabulary.decode(found["tokens"][row])
+            if np.isnan(log_probs).any() or np.isnan(found["confidence"][row]):
+                yield recognizer.Recognition(error=recognizer.NOT_A_NUMBER, ink=ink)
+                continue
+            try:
+                tokens = self.vocabulary.decode(found["tokens"][row])
+            except IndexError as error:
+                raise Im2latexError(f"the program wrote what is no token: {error}") from error
             yield recognizer.Recognition(
                 latex=lexer.detokenize(tokens),
                 tokens=tokens,
-                confidence=float(found["confidence"][row]),
+                confidence=min(max(float(found["confidence"][row]), 0.0), 1.0),
                 probabilities=np.exp(log_probs[: len(tokens)]).tolist(),
                 log_prob=float(log_probs.sum()),
                 ink=ink,
@@ -278,52 +307,159 @@ def _uint8(ink: np.ndarray) -> np.ndarray:
 
 
 def load(path: str | os.PathLike[str]) -> Program:
-    """Reads what `export` wrote.
+    """Reads what `export` wrote; the file may come from anywhere.
+
+    Everything is checked before it is used: nothing in the file is compressed or pickled, sizes
+    have limits, and a program may only compute: see `program_check`. What is left is that a program
+    runs as long, and takes as much memory, as its author wanted, and that XLA compiles it: use
+    files whose origin you trust, or run them in a sandbox.
 
     Raises:
-      Im2latexError: if it is no such file, or one that this version of JAX cannot run.
+      Im2latexError: if it is no such file, or one that this version of JAX cannot run; or JAX does
+        not start.
     """
+    backend.require()
+    name = os.fsdecode(path)
     try:
-        with zipfile.ZipFile(path) as file:
-            meta = json.loads(file.read("meta.json"))
-            _check(path, meta)
-            vocabulary = Vocabulary(tuple(json.loads(file.read("vocabulary.json"))))
-            with np.load(io.BytesIO(file.read("weights.npz")), allow_pickle=False) as archive:
-                weights = dict(archive)
-            programs = {
-                (shape["height"], shape["width"]): file.read(shape["program"])
-                for shape in meta["shapes"]
-            }
+        with untrusted.open_file(path, MAX_FILE_BYTES) as file:
+            members = untrusted.read_stored_zip(file, _LIMITS, MAX_MEMBERS)
+        meta = untrusted.parse_json(members["meta.json"])
+        _check_meta(name, meta)
+        vocabulary = Vocabulary(tuple(untrusted.parse_json(members["vocabulary.json"])))
+        vocabulary.check()
+        weights = _weights(members["weights.npz"])
+        programs = {}
+        for shape in meta["shapes"]:
+            canvas = shape["height"], shape["width"]
+            exported = _deserialized(members[shape["program"]])
+            _check_signature(exported, weights, canvas)
+            programs[canvas] = _Program(exported, f"{name}: {shape['program']}")
     except OSError as error:
-        raise Im2latexError(f"{path}: cannot be read: {error.strerror}") from error
-    except Im2latexError:
+        raise Im2latexError(f"{name}: cannot be read: {error.strerror}") from error
+    except (untrusted.UntrustedFileError, _RefusedError):
         raise
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError) as error:
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise Im2latexError(
-            f"{path}: is no exported model, or damaged: {error}; export it again"
+            f"{name}: is no exported model, or damaged: {_one_line(error)}; export it again"
         ) from error
-    return Program(meta, vocabulary, weights, {c: _callable(p) for c, p in programs.items()})
+    return Program(meta, vocabulary, weights, programs)
 
 
-def _check(path: str | os.PathLike[str], meta: dict[str, Any]) -> None:
+class _RefusedError(Im2latexError):
+    """A whole file that this version cannot run."""
+
+
+def _check_meta(path: str, meta: dict[str, Any]) -> None:
+    untrusted.check_settings(meta, greatest=1e6, longest=256)
     if (meta["format"], meta["version"]) != (FORMAT, VERSION):
-        raise Im2latexError(
+        raise _RefusedError(
             f"{path}: is {meta['format']} {meta['version']}, and this reads {FORMAT} {VERSION}: "
             "export it again"
         )
     oldest = jax.export.minimum_supported_calling_convention_version
     newest = jax.export.maximum_supported_calling_convention_version
     if not oldest <= meta["calling_convention_version"] <= newest:
-        raise Im2latexError(
+        raise _RefusedError(
             f"{path}: was exported with jax {meta['jax_version']}, which jax {jax.__version__} "
             "cannot run: export it again"
         )
+    saved_model.check_shapes([(shape["height"], shape["width"]) for shape in meta["shapes"]])
+    saved_model.check_calibration(meta["temperature"], meta["scale"])
 
 
-def _callable(serialized: bytes) -> Callable:
-    """A program, deserialized and compiled for a size of batches when first called with it."""
+def _weights(archive: bytes) -> dict[str, np.ndarray]:
+    """The float32 arrays of an .npz archive that is not compressed; raises `ValueError`."""
+    members = untrusted.read_stored_zip(io.BytesIO(archive), {".npy": MAX_FILE_BYTES}, MAX_MEMBERS)
+    return {name.removesuffix(".npy"): _array(name, data) for name, data in members.items()}
 
-    def run(weights, pictures, sizes):
-        return jax.export.deserialize(bytearray(serialized)).call(weights, pictures, sizes)
 
-    return compilation.jit(run)
+def _array(name: str, data: bytes) -> np.ndarray:
+    """A float32 array of an .npy file, none of whose bytes may be missing or left over."""
+    file = io.BytesIO(data)
+    try:
+        if np.lib.format.read_magic(file) != (1, 0):
+            raise ValueError("another version of the format")
+        shape, transposed, dtype = np.lib.format.read_array_header_1_0(file)
+    except Exception as error:  # NumPy's parser of headers is Python's own
+        raise ValueError(f"{name} has a damaged header: {_one_line(error)}") from error
+    if dtype != np.dtype("<f4") or transposed:
+        raise ValueError(f"{name} holds {dtype} instead of float32")
+    if min(shape, default=0) < 0 or 4 * math.prod(shape) != len(data) - file.tell():
+        raise ValueError(f"{name} has another size than its shape {str(shape)[:50]}")
+    array = np.frombuffer(data, "<f4", offset=file.tell()).reshape(shape)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} holds numbers that are not finite")
+    return array
+
+
+def _deserialized(program: bytes) -> jax.export.Exported:
+    """A program; raises `ValueError` if its bytes are none."""
+    try:
+        return jax.export.deserialize(bytearray(program))
+    except Exception as error:  # flatbuffers and JAX raise nearly anything for damaged bytes
+        raise ValueError(f"a program cannot be read: {error!r}") from error
+
+
+def _check_signature(
+    exported: jax.export.Exported, weights: dict[str, np.ndarray], canvas: recognizer.Canvas
+) -> None:
+    """Raises `ValueError` if a program takes or gives something else than the module says."""
+    height, width = canvas
+    images_, sizes = f"uint8[batch,{height},{width},1]", "int32[batch,2]"
+    wanted = [
+        *(f"float32[{','.join(map(str, weights[name].shape))}]" for name in sorted(weights)),
+        *(images_, sizes),
+    ]
+    if [_name(aval) for aval in exported.in_avals] != wanted or exported.nr_devices != 1:
+        raise ValueError(f"the program for {width} x {height} pixels takes other arguments")
+    steps = recognizer.token_budget(height, width)
+    answer = {
+        "confidence": "float32[batch]",
+        "lengths": "int32[batch]",
+        "log_probs": f"float32[batch,{steps}]",
+        "tokens": f"int32[batch,{steps}]",
+    }
+    found = jax.tree.unflatten(exported.out_tree, [_name(aval) for aval in exported.out_avals])
+    if found != answer:
+        raise ValueError(f"the program for {width} x {height} pixels gives other answers")
+
+
+def _name(aval: Any) -> str:
+    return f"{aval.dtype}[{','.join(map(str, aval.shape))}]"
+
+
+class _Program:
+    """A program, checked and compiled for a size of batches when first called with it.
+
+    Args:
+      exported: what was read.
+      name: for messages.
+    """
+
+    def __init__(self, exported: jax.export.Exported, name: str):
+        self._exported = exported
+        self._name = name
+        self._checked = False
+        self._compiled = compilation.jit(exported.call)
+
+    def check(self) -> None:
+        """Raises `Im2latexError` if the program is damaged, or does more than compute."""
+        if self._checked:
+            return
+        try:
+            program_check.check(self._exported)
+        except Exception as error:  # MLIR raises nearly anything for damaged bytes
+            raise Im2latexError(f"{self._name}: may not be run: {_one_line(error)}") from error
+        self._checked = True
+
+    def __call__(self, weights, pictures, sizes) -> dict[str, np.ndarray]:
+        """Runs it; raises `Im2latexError` if it may not or cannot run."""
+        self.check()
+        try:
+            return jax.device_get(self._compiled(weights, pictures, sizes))
+        except Exception as error:  # whatever XLA makes of it
+            raise Im2latexError(f"{self._name}: cannot be run: {_one_line(error)}") from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:_MAX_REASON] or type(error).__name__

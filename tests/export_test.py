@@ -1,12 +1,16 @@
 """An exported model: the same answers, without the package, wherever it can run."""
 
 import dataclasses
+import io
 import json
+import os
 import pathlib
 import re
+import struct
 import subprocess
 import sys
 import textwrap
+import tracemalloc
 import zipfile
 
 import jax.export
@@ -20,6 +24,7 @@ from im2latex_jax.input_pipeline import Bucket
 from im2latex_jax.model import saved_model
 from im2latex_jax.recognizer import Recognition, Recognizer
 from im2latex_jax.rendering import mathtext
+from im2latex_jax.runtime import program_check
 from tests.support import tiny_model
 
 FORMULAS = ("x", "x + y", r"\frac { x } { y }", r"x ^ { 2 } + y ^ { 2 } = 1", r"\alpha")
@@ -199,3 +204,139 @@ def test_the_command_writes_the_file_or_says_why_not(folder, file, tmp_path, cap
     assert cli.main(["export", "--checkpoint", str(tmp_path), "--out", str(out)]) == 1
     assert "no model here" in capsys.readouterr().err
     assert list(tmp_path.glob("*.part")) == []
+
+
+def _with_members(file: pathlib.Path, path: pathlib.Path, packing=0, **changed) -> pathlib.Path:
+    """The file with the members of some names changed, packed in some way."""
+    with zipfile.ZipFile(file) as old, zipfile.ZipFile(path, "w", packing) as new:
+        for name in old.namelist():
+            new.writestr(name, changed.get(name.partition(".")[0], old.read(name)))
+    return path
+
+
+def _npz(**arrays) -> bytes:
+    archive = io.BytesIO()
+    np.savez(archive, allow_pickle=True, **arrays)
+    return archive.getvalue()
+
+
+def test_hostile_files_are_refused_before_they_take_memory(file, tmp_path):
+    with zipfile.ZipFile(file) as archive:
+        weights = dict(np.load(io.BytesIO(archive.read("weights.npz"))))
+    name = min(weights, key=lambda one: weights[one].size)
+    headers = {
+        kind: b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text.encode()
+        for kind, text in (
+            ("huge", "{'descr': '<f4', 'fortran_order': False, 'shape': (10**12,), }"),
+            ("odd", "{'descr': '|V99999999', 'fortran_order': False, 'shape': (9**9,), }"),
+            ("deep", "(" * 9000),
+        )
+    }
+    lying = {kind: io.BytesIO() for kind in headers}
+    for kind, header in headers.items():
+        with zipfile.ZipFile(lying[kind], "w") as archive:
+            archive.writestr(f"{name}.npy", header)
+    tracemalloc.start()
+    for number, (changed, message) in enumerate(
+        [
+            ({"weights": bytes(240 << 20), "packing": zipfile.ZIP_DEFLATED}, "is compressed"),
+            ({"meta": b"[" * 100_000}, "nested too deeply"),
+            ({"meta": b"{}"}, "format"),
+            ({"vocabulary": b"[" * 100_000}, "nested too deeply"),
+            ({"vocabulary": b'["<pad>", "<bos>", "<eos>", "<unk>", "\\u001b[31m"]'}, "no.* token"),
+            ({"weights": _npz(**{**weights, name: weights[name].astype("f8")})}, "float64"),
+            ({"weights": _npz(**{**weights, name: np.asarray([{}])})}, "object"),
+            ({"weights": _npz(**{**weights, name: weights[name] * np.nan})}, "not finite"),
+            ({"weights": _npz(**{name: weights[name]})}, "takes other arguments"),
+            ({"weights": lying["huge"].getvalue()}, "another size|damaged"),
+            ({"weights": lying["odd"].getvalue()}, "damaged"),
+            ({"weights": lying["deep"].getvalue()}, "damaged"),
+            ({"32x64": b"x"}, "a program cannot be read"),
+        ]
+    ):
+        if number == 1:
+            tracemalloc.reset_peak()  # the bomb was made here
+        path = _with_members(file, tmp_path / f"{number}.zip", **changed)
+        with pytest.raises(Im2latexError, match=message) as caught:
+            export.load(path)
+        assert f"{number}.zip" in str(caught.value) and str(caught.value).isprintable()
+    assert tracemalloc.get_traced_memory()[1] < 100 << 20
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("meta", "message"),
+    [
+        ({"shapes": []}, "0 buckets"),
+        ({"shapes": [{"height": 10**6, "width": 10**5, "program": "32x64.jaxexport"}]}, "allowed"),
+        ({"shapes": [{"height": 64, "width": 160, "program": "32x64.jaxexport"}]}, "arguments"),
+        ({"shapes": [{"height": True, "width": 160, "program": "x"}]}, "a bucket's side"),
+        ({"shapes": [{"height": 32, "width": 64, "program": "gone"}]}, "gone"),
+        ({"temperature": float("nan")}, "nan"),
+        ({"temperature": "x"}, "damaged"),
+        ({"shapes": None}, "damaged"),
+    ],
+)
+def test_absurd_descriptions_are_refused(meta, message, file, tmp_path):
+    path = _changed(file, tmp_path / "model.zip", **meta)
+    with pytest.raises(Im2latexError, match=message):
+        export.load(path)
+
+
+def test_members_that_share_their_bytes_are_refused(file, tmp_path):
+    data = bytearray(file.read_bytes())
+    with zipfile.ZipFile(file) as archive:
+        largest = archive.getinfo("weights.npz")
+    # The directory says that meta.json is as large as the weights, and where they are.
+    entry = data.rindex(b"meta.json") - 46
+    assert data[entry:].startswith(b"PK\x01\x02")
+    struct.pack_into("<II", data, entry + 20, largest.file_size, largest.file_size)
+    struct.pack_into("<I", data, entry + 42, largest.header_offset)
+    (tmp_path / "model.zip").write_bytes(data)
+    with pytest.raises(Im2latexError, match=r"larger than the file|allowed"):
+        export.load(tmp_path / "model.zip")
+
+
+def test_pipes_are_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "model.zip")
+    with pytest.raises(Im2latexError, match="is not a file"):
+        export.load(tmp_path / "model.zip")
+
+
+def test_a_program_that_calls_out_is_not_run(file, answers, tmp_path, monkeypatch):
+    program = export.load(file)
+    monkeypatch.setattr(program_check, "ALLOWED_CUSTOM_CALLS", ())
+    with pytest.raises(Im2latexError, match=r"may not be run: it calls 'shape_assertion'"):
+        program([answers[0].ink])
+    with pytest.raises(Im2latexError, match="shape_assertion"):
+        program.check()
+
+    for function, message in (
+        (jax.numpy.linalg.inv, "a function of this process"),
+        (jax.jit(lambda x: jax.lax.sort(x)), None),
+    ):
+        allowed = [jax.export.DisabledSafetyCheck.custom_call("lapack_sgetrf_ffi")]
+        exported = jax.export.export(jax.jit(function), disabled_checks=allowed)(np.eye(3, 3))
+        if message is None:
+            program_check.check(exported)
+            continue
+        with pytest.raises(ValueError, match=message):
+            program_check.check(exported)
+
+
+def test_a_damaged_program_is_refused_in_one_line_and_nothing_is_printed(
+    file, answers, tmp_path, capfd
+):
+    with zipfile.ZipFile(file) as archive:
+        data = bytearray(archive.read("32x64.jaxexport"))
+    data[len(data) // 2] ^= 255
+    with pytest.raises(Im2latexError, match=r"32x64.jaxexport: may not be run|cannot be read"):
+        export.load(_with_members(file, tmp_path / "x.zip", **{"32x64": bytes(data)})).check()
+    assert capfd.readouterr().err == ""
+
+
+def test_an_answer_that_is_not_a_number_is_an_error(file, answers):
+    program = export.load(file)
+    program._weights = jax.tree.map(lambda leaf: leaf * np.nan, program._weights)
+    [answer] = program([answers[0].ink])
+    assert "not a number" in answer.error and answer.confidence == 0.0

@@ -4,17 +4,20 @@ import collections
 import dataclasses
 import json
 import os
-import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 
 from im2latex_jax.errors import Im2latexError
-from im2latex_jax.runtime import files
+from im2latex_jax.latex import lexer
+from im2latex_jax.runtime import files, untrusted
 
 PAD = 0
 BOS = 1
 EOS = 2
 UNK = 3
 SPECIAL_TOKENS = ("<pad>", "<bos>", "<eos>", "<unk>")
+MAX_TOKENS = 100_000
+MAX_TOKEN_CHARACTERS = 256
+MAX_FILE_BYTES = 16 << 20
 
 
 class VocabularyError(Im2latexError):
@@ -100,6 +103,19 @@ class Vocabulary:
             tokens.append(self.tokens[number])
         return tokens
 
+    def check(self) -> None:
+        """Checks the tokens of a file from elsewhere: what is read is printed to a terminal.
+
+        Raises:
+          VocabularyError: there are too many, or one is no LaTeX token as `lexer` has it (longer
+            than any, of several, or with a control character).
+        """
+        if len(self) > MAX_TOKENS:
+            raise VocabularyError(f"{len(self):,} tokens, and {MAX_TOKENS:,} are allowed")
+        for token in self.tokens[len(SPECIAL_TOKENS) :]:
+            if len(token) > MAX_TOKEN_CHARACTERS or not _is_one_token(token):
+                raise VocabularyError(f"{token[:50]!r} is not a LaTeX token")
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the tokens as a JSON list, a token a line: the whole file or none of it."""
         text = json.dumps(list(self.tokens), ensure_ascii=False, indent=0)
@@ -113,9 +129,11 @@ class Vocabulary:
           VocabularyError: if the file is missing or is not a vocabulary.
         """
         try:
-            tokens = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+            tokens = untrusted.parse_json(untrusted.read_file(path, MAX_FILE_BYTES))
         except OSError as error:
             raise VocabularyError(f"cannot read vocabulary {path}: {error.strerror}") from error
+        except untrusted.UntrustedFileError as error:
+            raise VocabularyError(f"cannot read vocabulary {error}") from error
         except ValueError as error:
             raise VocabularyError(
                 f"vocabulary {path} is not JSON ({error}): save it again"
@@ -126,3 +144,10 @@ class Vocabulary:
             return cls(tuple(tokens))
         except VocabularyError as error:
             raise VocabularyError(f"vocabulary {path} is broken: {error}") from error
+
+
+def _is_one_token(token: str) -> bool:
+    try:
+        return lexer.tokenize(token) == [token]
+    except lexer.LexError:
+        return False

@@ -3,11 +3,12 @@
 import dataclasses
 import hashlib
 import json
-import math
 import os
 import pathlib
+from collections.abc import Sequence
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 from ml_collections import ConfigDict
@@ -16,10 +17,20 @@ from im2latex_jax.errors import Im2latexError
 from im2latex_jax.input_pipeline import Bucket
 from im2latex_jax.latex.vocabulary import Vocabulary
 from im2latex_jax.model import im2latex, weights
-from im2latex_jax.runtime import files
+from im2latex_jax.runtime import backend, files, untrusted
 
 # The folder of the weights that the package brings.
 PACKAGED = pathlib.Path(__file__).parent.parent / "weights"
+
+# Limits for files from elsewhere, far above what a network for formulas needs.
+MAX_DESCRIPTION_BYTES = 1 << 20
+MAX_SETTING = 65_536  # width of a layer, for example
+MAX_STAGES = 64
+MAX_BLOCKS = 256
+MAX_BUCKETS = 256
+MAX_PIXELS = 1 << 20  # of the largest image that is read
+MAX_FACTOR = 1000.0  # of temperature and scale
+_MAX_REASON = 300  # characters
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,14 +124,21 @@ def _folder(path: str | os.PathLike[str]) -> pathlib.Path:
 
 def _read_description(folder: pathlib.Path) -> dict:
     try:
-        return json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        path = folder / "model.json"
+        description = untrusted.parse_json(untrusted.read_file(path, MAX_DESCRIPTION_BYTES))
+        if not isinstance(description, dict):
+            raise ValueError("it is not a JSON object")
+        return description
     except FileNotFoundError as error:
         raise Im2latexError(
             f"{folder}: no model here (model.json is missing): give the work directory of a "
             "training run that has evaluated at least once"
         ) from error
+    except untrusted.UntrustedFileError:
+        raise
     except (OSError, ValueError) as error:
-        raise Im2latexError(f"{folder / 'model.json'}: cannot read the model: {error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise Im2latexError(f"{path}: cannot read the model: {reason}") from error
 
 
 def packaged() -> pathlib.Path:
@@ -140,14 +158,22 @@ def packaged() -> pathlib.Path:
 def load(path: str | os.PathLike[str]) -> TrainedModel:
     """Reads a model from its folder, or from the work directory of a training run.
 
+    The files may come from anywhere: sizes are checked before arrays are made, nothing is
+    unpickled, and what is read is data, never code.
+
     Raises:
-      Im2latexError: if there is no model, or its files do not fit together.
+      Im2latexError: if there is no model, its files do not fit together or are beyond the limits;
+        or JAX does not start.
     """
+    if not isinstance(path, (str, os.PathLike)):
+        raise Im2latexError(f"a model's folder is a path, not {type(path).__name__}")
+    backend.require()
     folder = _folder(path)
     description = _read_description(folder)
     vocabulary = Vocabulary.load(folder / "vocabulary.json")
     try:
         digest = description.get("vocabulary_sha256")
+        _check_limits(description)
         config = ConfigDict(description["model"])
         buckets = tuple(Bucket(*shape) for shape in description["buckets"])
         temperature = float(description.get("temperature", 1.0))
@@ -158,8 +184,9 @@ def load(path: str | os.PathLike[str]) -> TrainedModel:
         _check(network, buckets, temperature, scale)
     # ConfigDict, Flax and JAX raise nearly anything for settings that make no network.
     except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:_MAX_REASON]
         raise Im2latexError(
-            f"{folder / 'model.json'}: is no model's description: {error!r}"
+            f"{folder / 'model.json'}: is no model's description: {reason}"
         ) from error
     # Models saved before the digest was have none.
     if digest is not None and digest != _digest(vocabulary):
@@ -167,19 +194,60 @@ def load(path: str | os.PathLike[str]) -> TrainedModel:
             f"{folder / 'vocabulary.json'}: is the vocabulary of another model: put back the file "
             "that came with model.json"
         )
+    try:
+        vocabulary.check()
+    except Im2latexError as error:
+        raise Im2latexError(f"{folder / 'vocabulary.json'}: is damaged: {error}") from error
     params = weights.load(folder / "weights.safetensors", shapes)
     return TrainedModel(
         network, config, params, vocabulary, buckets, temperature, scale, trained_on
     )
 
 
+def _check_limits(description: dict) -> None:
+    """Raises `ValueError` for a network or buckets that no trained model has."""
+    untrusted.check_settings(description["model"], MAX_SETTING, MAX_STAGES)
+    if sum(description["model"]["blocks"]) > MAX_BLOCKS:
+        raise ValueError(f"more than {MAX_BLOCKS} blocks")
+    check_shapes([(height, width) for height, width, _ in description["buckets"]])
+    for *_, length in description["buckets"]:
+        if type(length) is not int or not 0 <= length <= MAX_SETTING:
+            raise ValueError(f"a bucket of {str(length)[:20]} tokens")
+
+
+def check_shapes(shapes: Sequence[tuple[int, int]]) -> None:
+    """Checks the shapes of images that a network reads.
+
+    Args:
+      shapes: height and width in pixels, as they stand in a file.
+
+    Raises:
+      ValueError: there are none or too many, one is no pair of whole numbers above 0, or the image
+        that is as high as the highest and as wide as the widest has more than MAX_PIXELS.
+    """
+    if not 0 < len(shapes) <= MAX_BUCKETS:
+        raise ValueError(f"{len(shapes)} buckets: there must be 1 to {MAX_BUCKETS}")
+    for side in (side for shape in shapes for side in shape):
+        if type(side) is not int or side < 1:
+            raise ValueError(f"a bucket's side of {str(side)[:20]} pixels")
+    height, width = (max(sides) for sides in zip(*shapes, strict=True))
+    if height * width > MAX_PIXELS:
+        raise ValueError(f"buckets of up to {width} x {height} pixels: {MAX_PIXELS:,} are allowed")
+
+
+def check_calibration(temperature: float, scale: float) -> None:
+    """Raises `ValueError` for values that no fit gives (NaN, infinity or beyond the limits)."""
+    for name, value in (("temperature", temperature), ("scale", scale)):
+        if not 1 / MAX_FACTOR <= value <= MAX_FACTOR:
+            raise ValueError(f"{name} {value} is not between {1 / MAX_FACTOR} and {MAX_FACTOR:g}")
+
+
 def _check(
     network: im2latex.Im2Latex, buckets: tuple[Bucket, ...], temperature: float, scale: float
 ) -> None:
     rows, columns = network.encoder.stride
-    if not all(0 < value < math.inf for value in (temperature, scale)):
-        raise ValueError(f"temperature {temperature} and scale {scale} must be above 0")
-    if not buckets or min(min(bucket.height, bucket.width) for bucket in buckets) < 1:
-        raise ValueError("there must be buckets, and pixels in each")
+    check_calibration(temperature, scale)
+    if not jnp.issubdtype(network.encoder.dtype, jnp.floating):
+        raise ValueError(f"dtype {network.encoder.dtype} is no floating point")
     if any(bucket.height % rows or bucket.width % columns for bucket in buckets):
         raise ValueError(f"buckets must be multiples of {rows} x {columns}, the network's stride")

@@ -64,22 +64,22 @@ def test_what_a_kill_leaves_is_removed_and_nothing_else(tmp_path):
 def test_links_are_replaced_and_not_followed(tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     (tmp_path / "out.txt").symlink_to(tmp_path / "mine.txt")
-    whole_files.write_text(tmp_path / "out.txt", "new")
+    files.write_text(tmp_path / "out.txt", "new")
     assert (tmp_path / "mine.txt").read_text() == "mine"
     assert not (tmp_path / "out.txt").is_symlink()
 
 
 def test_a_planted_part_is_not_written_through(tmp_path, monkeypatch):
     (tmp_path / "mine.txt").write_text("mine")
-    monkeypatch.setattr(whole_files.secrets, "token_hex", lambda _: "0" * 16)
+    monkeypatch.setattr(files.secrets, "token_hex", lambda _: "0" * 16)
     (tmp_path / f"out.txt.{'0' * 16}.part").symlink_to(tmp_path / "mine.txt")
     with pytest.raises(FileExistsError):
-        whole_files.write_text(tmp_path / "out.txt", "new")
+        files.write_text(tmp_path / "out.txt", "new")
     assert (tmp_path / "mine.txt").read_text() == "mine"
 
 
 def test_processes_of_two_machines_with_one_number_do_not_share_a_part(tmp_path):
-    with whole_files.replacing(tmp_path / "a") as one, whole_files.replacing(tmp_path / "a") as two:
+    with files.replacing(tmp_path / "a") as one, files.replacing(tmp_path / "a") as two:
         assert one != two
         one.write_text("one")
         two.write_text("two")
@@ -90,7 +90,7 @@ def test_devices_are_written_to_and_not_replaced(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    whole_files.write_text(pipe, "through")
+    files.write_text(pipe, "through")
     assert os.read(reader, 100) == b"through"
     os.close(reader)
     assert pipe.is_fifo()
