@@ -23,6 +23,7 @@ ORDER = (
     ("evaluation", "export"),
     ("training",),
     ("cli", "server"),
+    ("__main__",),
 )
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
 # (importing module, imported module): what the order does not allow yet.
