@@ -29,8 +29,9 @@ def exponential(x: jax.Array) -> jax.Array:
 
 
 def complement(query_BxA: jax.Array, keys_BxPxA: jax.Array) -> jax.Array:
-    """s [B, P, A] of the module's equation, from the exponentials: (1 - tanh) / 2."""
-    return 1 / (1 + query_BxA[:, None, :] * keys_BxPxA)
+    """s [B, P, A] of the module's equation, from the exponentials: (1 - tanh) / 2, float32."""
+    product = query_BxA.astype(jnp.float32)[:, None, :] * keys_BxPxA.astype(jnp.float32)
+    return 1 / (1 + product)
 
 
 def attention_weights(
@@ -40,8 +41,8 @@ def attention_weights(
 
     Query and keys are exponentials.
     """
-    scores = -2 * (complement(query_BxA, keys_BxPxA) @ v_A)
-    scores = jnp.where(mask_BxP, scores.astype(jnp.float32), -jnp.inf)
+    scores = -2 * (complement(query_BxA, keys_BxPxA) @ v_A.astype(jnp.float32))
+    scores = jnp.where(mask_BxP, scores, -jnp.inf)
     return jax.nn.softmax(scores, axis=-1)
 
 

@@ -7,7 +7,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from im2latex_jax.model import attention, recurrence
+from im2latex_jax.model import attention, layers, recurrence
 
 
 class Decoder(nn.Module):
@@ -34,11 +34,11 @@ class Decoder(nn.Module):
     def setup(self):
         dense = nn.initializers.lecun_normal()
         self.embed = nn.Embed(self.vocabulary_size, self.embedding, dtype=self.dtype)
-        self.initial_state = nn.Dense(self.hidden, dtype=self.dtype)
-        self.keys = nn.Dense(self.attention, dtype=self.dtype)
-        self.token_gates = nn.Dense(3 * self.hidden, dtype=self.dtype)
-        self.output_features = nn.Dense(self.embedding, dtype=self.dtype)
-        self.output_logits = nn.Dense(self.vocabulary_size, dtype=self.dtype)
+        self.initial_state = layers.Dense(self.hidden, dtype=self.dtype)
+        self.keys = layers.Dense(self.attention, dtype=self.dtype)
+        self.token_gates = layers.Dense(3 * self.hidden, dtype=self.dtype)
+        self.output_features = layers.Dense(self.embedding, dtype=self.dtype)
+        self.output_logits = layers.Dense(self.vocabulary_size, dtype=self.dtype)
         self.drop = nn.Dropout(self.dropout)
         self.weights = recurrence.Weights(
             w_c=self.param("context_gates", dense, (self.memory, 3 * self.hidden)),
@@ -62,9 +62,9 @@ class Decoder(nn.Module):
         """
         keys = attention.exponential(self.keys(memory_BxPxM))
         picture = recurrence.Picture(memory_BxPxM, keys, mask_BxP)
-        count = mask_BxP.sum(axis=1, keepdims=True).astype(self.dtype)
-        summary = memory_BxPxM.sum(axis=1) / count  # memory is zero outside the picture
-        h = nn.tanh(self.initial_state(summary))
+        total = memory_BxPxM.sum(axis=1, dtype=jnp.float32)  # memory is zero outside the picture
+        summary = total / mask_BxP.sum(axis=1, keepdims=True)
+        h = nn.tanh(self.initial_state(summary)).astype(jnp.float32)
         return picture, recurrence.State(h, jnp.zeros_like(summary))
 
     def step(
@@ -96,7 +96,8 @@ class Decoder(nn.Module):
         return self._logits(h, c, embedded, train=train).swapaxes(0, 1)
 
     def _logits(self, h, c, embedded, *, train: bool = False) -> jax.Array:
-        features = nn.tanh(self.output_features(jnp.concatenate([h, c, embedded], axis=-1)))
+        inputs = [x.astype(self.dtype) for x in (h, c, embedded)]
+        features = nn.tanh(self.output_features(jnp.concatenate(inputs, axis=-1)))
         features = self.drop(features, deterministic=not train)
         return self.output_logits(features).astype(jnp.float32)
 

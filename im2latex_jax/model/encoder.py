@@ -15,6 +15,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from im2latex_jax.model import layers
+
 # Of the layer norms. Blank paper has no variance at all: the usual 1e-6 would multiply its gradient
 # by a thousand at every norm.
 EPSILON = 0.01
@@ -68,10 +70,10 @@ class ResidualBlock(nn.Module):
     def __call__(self, x_BxhxwxC: jax.Array, mask_Bxhxwx1: jax.Array) -> jax.Array:
         features = x_BxhxwxC.shape[-1]
         y = nn.relu(x_BxhxwxC) * mask_Bxhxwx1
-        y = nn.Conv(features, (3, 3), dtype=self.dtype)(y)
-        y = nn.relu(y) * mask_Bxhxwx1
-        y = nn.Conv(features, (3, 3), dtype=self.dtype, kernel_init=nn.initializers.zeros)(y)
-        return x_BxhxwxC + y
+        y = layers.Conv(features, dtype=self.dtype)(y)
+        y = nn.relu(y) * mask_Bxhxwx1.astype(y.dtype)
+        y = layers.Conv(features, dtype=self.dtype, kernel_init=nn.initializers.zeros)(y)
+        return x_BxhxwxC + y.astype(jnp.float32)
 
 
 class Encoder(nn.Module):
@@ -83,7 +85,8 @@ class Encoder(nn.Module):
       strides: (rows, columns) by which each stage reduces its input. The first is taken by folding
         pixels into channels, so no convolution runs at full resolution.
       dropout: rate on the memory.
-      dtype: of the computation; parameters are float32.
+      dtype: of convolutions, products and memory; the residual stream, the norms and the
+        parameters are float32.
     """
 
     features: Sequence[int]
@@ -112,24 +115,24 @@ class Encoder(nn.Module):
         Returns:
           Memory [B, P, C] of `dtype`, zero outside the picture, and its mask [B, P] bool.
         """
-        x = images_BxHxWx1.astype(self.dtype) / 255
+        x = images_BxHxWx1.astype(jnp.float32) / 255
         rows = columns = 1
         for features, blocks, step in zip(self.features, self.blocks, self.strides, strict=True):
             x = space_to_depth(x, step)
             rows, columns = rows * step[0], columns * step[1]
             mask = cell_mask(sizes_Bx2, (x.shape[1], x.shape[2]), (rows, columns))[
                 ..., None
-            ].astype(self.dtype)
+            ].astype(jnp.float32)
             if x.shape[-1] <= features:  # the stem: few channels, so let it see its neighbours
-                x = nn.Conv(features, (3, 3), dtype=self.dtype)(x * mask)
+                x = layers.Conv(features, dtype=self.dtype)(x * mask)
             else:
-                x = nn.Dense(features, dtype=self.dtype)(x * mask)
-            x = nn.LayerNorm(EPSILON, dtype=self.dtype)(x)
+                x = layers.Dense(features, dtype=self.dtype)(x * mask)
+            x = nn.LayerNorm(EPSILON, dtype=jnp.float32)(layers.to_float32(x))
             for _ in range(blocks):
                 x = ResidualBlock(dtype=self.dtype)(x, mask)
-        x = nn.LayerNorm(EPSILON, dtype=self.dtype)(x)
+        x = nn.LayerNorm(EPSILON, dtype=jnp.float32)(x)
         batch, height, width, channels = x.shape
-        x = (x + positions_2d(height, width, channels).astype(self.dtype)) * mask
+        x = (x + positions_2d(height, width, channels)) * mask
         x = x.reshape(batch, height * width, channels)
         x = nn.Dropout(self.dropout, broadcast_dims=(1,))(x, deterministic=not train)
-        return x, mask.reshape(batch, height * width) > 0
+        return x.astype(self.dtype), mask.reshape(batch, height * width) > 0
