@@ -130,6 +130,40 @@ EFFECTS = (
 )
 
 
+_AUGMENTATION = 2  # first number of the seeds of augmentation, see also `input_pipeline`
+
+
+@dataclasses.dataclass(frozen=True)
+class Draw:
+    """Which examples are augmented in which epoch: known ahead, so that batches can be planned.
+
+    A pure function of seed, epoch and example, by a hash that is evenly spread (SplitMix64:
+    Steele, Lea and Flood 2014).
+
+    Attributes:
+      seed: of the run.
+      probability: that an example is augmented in an epoch.
+    """
+
+    seed: int
+    probability: float
+
+    def __call__(self, epoch: int, numbers: np.ndarray) -> np.ndarray:
+        """Whether each of the examples `numbers` [N] is augmented in `epoch`: [N] bool."""
+        start = np.random.SeedSequence((_AUGMENTATION, self.seed, epoch)).generate_state(
+            1, np.uint64
+        )
+        x = start + np.asarray(numbers).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        x = x ^ (x >> np.uint64(31))
+        return x < np.uint64(min(self.probability * 2.0**64, 2.0**64 - 2**11))
+
+    def rng(self, epoch: int, number: int) -> np.random.Generator:
+        """The random numbers that an example is augmented with."""
+        return np.random.default_rng((_AUGMENTATION, self.seed, epoch, number))
+
+
 Side = TypeVar("Side", int, np.ndarray)
 
 

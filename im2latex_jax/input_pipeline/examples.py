@@ -19,9 +19,11 @@ class Examples:
     Attributes:
       split: the records.
       vocabulary: numbers the tokens.
-      sizes: of the prepared pictures in pixels at the most, and of the captions in steps.
+      sizes: of the prepared images in pixels as they are stored, and of the captions in steps.
+      augmented_sizes: the same when they are augmented, at the most.
       kept: [N] bool; False for examples over the size limits.
-      settings: how pictures are changed; `augmentation.OFF` for evaluation.
+      augmentable: [N] bool; False for examples that would be over the limits when augmented.
+      settings: how images are augmented; `augmentation.OFF` for evaluation.
       seed: of the augmentation.
       skip_corrupt: whether to do without records that are damaged.
     """
@@ -29,10 +31,19 @@ class Examples:
     split: Split
     vocabulary: Vocabulary
     sizes: input_pipeline.Sizes
+    augmented_sizes: input_pipeline.Sizes
     kept: np.ndarray
+    augmentable: np.ndarray
     settings: augmentation.Settings = augmentation.OFF
     seed: int = 0
     skip_corrupt: bool = False
+
+    @property
+    def draw(self) -> augmentation.Draw | None:
+        """Which examples are augmented in which epoch; None: none is."""
+        if not self.settings.probability:
+            return None
+        return augmentation.Draw(self.seed, self.settings.probability)
 
     def load(self, number: int, epoch: int = 0) -> input_pipeline.Example | None:
         """Prepared ink [height, width] uint8 and token ids of example `number`, for an epoch.
@@ -49,9 +60,9 @@ class Examples:
                 raise
             self.split.note_corrupt(number, error)
             return None
-        if self.settings.probability:
-            rng = np.random.default_rng((self.seed, epoch, number))
-            ink = augmentation.augment(ink, rng, self.settings)
+        if self.draw and self.augmentable[number] and self.draw(epoch, np.asarray([number]))[0]:
+            always = dataclasses.replace(self.settings, probability=1.0)
+            ink = augmentation.augment(ink, self.draw.rng(epoch, number), always)
         ids = self.vocabulary.encode(formula.split())
         return np.pad(ink, images.MARGIN), ids
 
@@ -117,8 +128,23 @@ class Examples:
         )
 
     def assign(self, buckets) -> np.ndarray:
-        """Bucket of each example, -1 where left out: see `input_pipeline.assign`."""
+        """Bucket of each example as it is stored, -1 where left out: `input_pipeline.assign`."""
         return np.where(self.kept, input_pipeline.assign(buckets, self.sizes), -1)
+
+    def assign_augmented(self, buckets) -> np.ndarray:
+        """Bucket of each example when it is augmented, -1 where left out."""
+        augmented = input_pipeline.assign(buckets, self.augmented_sizes)
+        return np.where(self.kept & self.augmentable, augmented, self.assign(buckets))
+
+    def weighted_sizes(self) -> tuple[input_pipeline.Sizes, np.ndarray]:
+        """Sizes that the kept examples have over the epochs, and how often they have each."""
+        kept, larger = self.kept, self.kept & self.augmentable
+        share = self.settings.probability
+        if not share:
+            return input_pipeline.Sizes(*self.sizes.stack()[kept].T), np.ones(kept.sum())
+        stacked = self.sizes.stack()[kept], self.augmented_sizes.stack()[larger]
+        weights = np.where(larger[kept], 1 - share, 1.0), np.full(larger.sum(), share)
+        return input_pipeline.Sizes(*np.concatenate(stacked).T), np.concatenate(weights)
 
     def writing_scale(self, count: int = 200) -> float:
         """Size of the writing, as a multiple of the network's scale: see `images.estimate_scale`.
@@ -156,20 +182,26 @@ def prepare(
     Raises:
       Im2latexError: if nothing is left.
     """
-    heights, widths = split.heights, split.widths
-    if settings.probability:
-        heights, widths = augmentation.max_size(heights, widths, settings)
     margin = 2 * images.MARGIN
-    sizes = input_pipeline.Sizes(heights + margin, widths + margin, split.lengths + 1)
-    kept = (
-        (split.heights > 0)  # not a damaged record
-        & (sizes.heights <= limits["max_height"])
-        & (sizes.widths <= limits["max_width"])
-        & (sizes.lengths <= limits["max_length"])
+
+    def measured(heights, widths) -> tuple[input_pipeline.Sizes, np.ndarray]:
+        sizes = input_pipeline.Sizes(heights + margin, widths + margin, split.lengths + 1)
+        return sizes, (
+            (sizes.heights <= limits["max_height"])
+            & (sizes.widths <= limits["max_width"])
+            & (sizes.lengths <= limits["max_length"])
+        )
+
+    sizes, within = measured(split.heights, split.widths)
+    augmented_sizes, augmentable = measured(
+        *augmentation.max_size(split.heights, split.widths, settings)
     )
+    kept = within & (split.heights > 0)  # not a damaged record
     if not kept.any():
         raise Im2latexError(
             f"no example of split {split.name!r} is within max_height, max_width and max_length: "
             "raise --config.limits.max_height, max_width or max_length"
         )
-    return Examples(split, vocabulary, sizes, kept, settings, seed, skip_corrupt)
+    return Examples(
+        split, vocabulary, sizes, augmented_sizes, kept, augmentable, settings, seed, skip_corrupt
+    )

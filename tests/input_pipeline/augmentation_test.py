@@ -294,3 +294,23 @@ def test_settings_come_from_a_config():
 def test_setting_out_of_range_is_named(name, value):
     with pytest.raises(AugmentationError, match=f"{name} is .*at least"):
         Settings(**{name: value})
+
+
+def test_the_draw_is_a_function_of_seed_epoch_and_example_and_evenly_spread():
+    draw = augmentation.Draw(seed=4, probability=0.3)
+    numbers = np.arange(20_000)
+    drawn = draw(2, numbers)
+    assert abs(drawn.mean() - 0.3) < 0.01
+    np.testing.assert_array_equal(draw(2, numbers[500:510]), drawn[500:510])
+    both = draw(3, numbers) & drawn
+    assert abs(both.mean() - 0.09) < 0.01  # epochs are independent
+    assert abs((augmentation.Draw(5, 0.3)(2, numbers) & drawn).mean() - 0.09) < 0.01
+    assert abs((drawn[1:] & drawn[:-1]).mean() - 0.09) < 0.01
+    assert augmentation.Draw(4, 1.0)(0, numbers).all()
+    assert not augmentation.Draw(4, 0.0)(0, numbers).any()
+
+
+def test_the_random_numbers_of_the_first_example_are_not_those_of_the_shuffle():
+    shuffle = np.random.default_rng((1, 7, 0)).random(4)
+    assert not np.array_equal(augmentation.Draw(7, 0.5).rng(0, 0).random(4), shuffle)
+    assert not np.array_equal(np.random.default_rng((7, 0)).random(4), shuffle)

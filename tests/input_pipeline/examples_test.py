@@ -91,8 +91,29 @@ def test_augmentation_follows_seed_and_epoch_and_keeps_to_the_planned_size(split
     pictures = [prepared.load(1, epoch)[0] for epoch in range(8)]
     np.testing.assert_array_equal(prepared.load(1, 3)[0], pictures[3])
     assert any(p.shape != pictures[0].shape or (p != pictures[0]).any() for p in pictures)
-    assert all(p.shape[0] <= prepared.sizes.heights[1] for p in pictures)
-    assert all(p.shape[1] <= prepared.sizes.widths[1] for p in pictures)
+    assert all(p.shape[0] <= prepared.augmented_sizes.heights[1] for p in pictures)
+    assert all(p.shape[1] <= prepared.augmented_sizes.widths[1] for p in pictures)
+
+
+def test_only_the_examples_that_are_drawn_are_augmented(split, vocabulary):
+    settings = augmentation.Settings(probability=0.5, rate=1.0)
+    prepared = examples.prepare(split, vocabulary, LIMITS, settings, seed=5)
+    plain = examples.prepare(split, vocabulary, LIMITS).load(1)[0]
+    drawn = [bool(prepared.draw(epoch, np.arange(2))[1]) for epoch in range(12)]
+    changed = [not np.array_equal(prepared.load(1, epoch)[0], plain) for epoch in range(12)]
+    assert {*drawn} == {True, False}
+    assert not any(c and not d for c, d in zip(changed, drawn, strict=True))
+    assert any(changed)
+
+
+def test_an_example_that_would_be_too_large_when_augmented_is_kept_as_it_is(split, vocabulary):
+    height = int(split.heights[1]) + 2 * images.MARGIN
+    limits = {**LIMITS, "max_height": height}
+    settings = augmentation.Settings(probability=1.0, rate=1.0)
+    prepared = examples.prepare(split, vocabulary, limits, settings)
+    assert prepared.kept[1] and not prepared.augmentable[1]
+    plain = examples.prepare(split, vocabulary, LIMITS).load(1)[0]
+    np.testing.assert_array_equal(prepared.load(1, 3)[0], plain)
 
 
 def test_the_fingerprint_tells_data_apart(split, vocabulary):

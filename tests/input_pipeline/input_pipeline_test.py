@@ -1,5 +1,7 @@
 """Buckets, plans, and batches."""
 
+import concurrent.futures
+import dataclasses
 import itertools
 import pathlib
 import subprocess
@@ -11,7 +13,14 @@ import pytest
 
 from im2latex_jax import input_pipeline
 from im2latex_jax.errors import Im2latexError
-from im2latex_jax.input_pipeline import BatchSource, Bucket, EvaluationPlan, Sizes, TrainingPlan
+from im2latex_jax.input_pipeline import (
+    BatchSource,
+    Bucket,
+    EvaluationPlan,
+    Sizes,
+    TrainingPlan,
+    augmentation,
+)
 
 
 def random_sizes(count=500, seed=0):
@@ -39,7 +48,9 @@ def toy_plan(count=50, **changes):
     sizes = toy_sizes(count)
     buckets = [Bucket(8, 8, 4), Bucket(8, 16, 8)]
     settings = {"batch_size": 8, "num_epochs": 3, "seed": 1} | changes
-    return TrainingPlan(buckets, input_pipeline.assign(buckets, sizes), sizes.lengths, **settings)
+    plain = input_pipeline.assign(buckets, sizes)
+    augmented = input_pipeline.assign(buckets[1:], sizes).astype(int) + 1
+    return TrainingPlan(buckets, plain, augmented, sizes.lengths, **settings)
 
 
 def test_buckets_hold_everything_and_more_of_them_pad_less():
@@ -53,15 +64,36 @@ def test_buckets_hold_everything_and_more_of_them_pad_less():
         assert assignment.min() >= 0
         shapes = np.asarray([(b.height, b.width, b.length) for b in buckets])
         assert np.all(sizes.stack() <= shapes[assignment])
-        shares.append(input_pipeline.padding_share(buckets, assignment, sizes))
-    assert shares[0] > shares[1] > shares[2]
-    assert shares[2] < 0.45
+        plan = TrainingPlan(buckets, assignment, assignment, sizes.lengths, 1, 1, 0)
+        shares.append(input_pipeline.useful_work_share(plan, sizes, sizes))
+    assert shares[0] < shares[1] < shares[2]
+    assert shares[2] > 0.6
 
 
-def test_padding_share_is_the_mean_of_area_and_steps():
-    sizes = Sizes(np.asarray([10]), np.asarray([10]), np.asarray([5]))
-    share = input_pipeline.padding_share([Bucket(20, 10, 20)], np.asarray([0]), sizes)
-    assert share == pytest.approx(1 - (0.5 + 0.25) / 2)
+def test_useful_work_is_the_cost_of_the_examples_over_that_of_their_batches():
+    def cost(height, width, length):
+        return height * width / 512 * (60 + length) + 60 * length
+
+    sizes = Sizes(np.asarray([10, 20]), np.asarray([10, 10]), np.asarray([5, 20]))
+    larger = Sizes(sizes.heights + 4, sizes.widths, sizes.lengths)
+    buckets = [Bucket(24, 16, 20)]
+    assignment = np.zeros(2, int)
+    plan = TrainingPlan(buckets, assignment, assignment, sizes.lengths, 3, 1, 0)
+    share = input_pipeline.useful_work_share(plan, sizes, larger)
+    useful = cost(10, 10, 5) + cost(20, 10, 20)
+    assert share == pytest.approx(useful / (3 * cost(24, 16, 20)))  # a filler is no use
+    always = dataclasses.replace(plan, draw=augmentation.Draw(0, 1.0))
+    useful = cost(14, 10, 5) + cost(24, 10, 20)
+    share = input_pipeline.useful_work_share(always, sizes, larger)
+    assert share == pytest.approx(useful / (3 * cost(24, 16, 20)))
+
+
+def test_buckets_are_planned_for_how_often_a_size_is_seen():
+    sizes = Sizes(np.asarray([8, 16, 24]), np.asarray([16, 16, 16]), np.asarray([4, 4, 4]))
+    often_small = input_pipeline.plan_buckets(sizes, 2, weights=np.asarray([100.0, 1, 1]))
+    often_large = input_pipeline.plan_buckets(sizes, 2, weights=np.asarray([1.0, 100, 1]))
+    assert [b.height for b in often_small] == [8, 24]
+    assert [b.height for b in often_large] == [16, 24]
 
 
 def test_what_fits_no_bucket_is_left_out():
@@ -69,16 +101,52 @@ def test_what_fits_no_bucket_is_left_out():
     np.testing.assert_array_equal(input_pipeline.assign([Bucket(16, 32, 8)], sizes), [0, -1])
 
 
-def test_every_example_is_seen_in_every_epoch_and_the_order_changes():
-    plan = toy_plan()
+@pytest.mark.parametrize("draw", [None, augmentation.Draw(3, 0.5)])
+@pytest.mark.parametrize("batch_size", [3, 8, 64])
+def test_every_example_is_seen_once_in_every_epoch_and_the_order_changes(batch_size, draw):
+    plan = toy_plan(batch_size=batch_size, draw=draw)
     epochs = []
     for epoch in range(3):
         start = plan.epoch_ends[epoch - 1] if epoch else 0
         steps = range(start, plan.epoch_ends[epoch])
         assert all(plan.epoch_of(step) == epoch for step in steps)
-        epochs.append(np.concatenate([plan[step][1] for step in steps]))
-        assert set(epochs[-1]) == set(range(50))
+        ids = np.concatenate([plan[step][1] for step in steps])
+        assert (ids < 0).sum() < batch_size  # fillers of one batch at the most
+        epochs.append(ids[ids >= 0])
+        assert sorted(epochs[-1]) == list(range(50))
+        for step in steps:
+            bucket, ids = plan[step]
+            number = plan.buckets.index(bucket)
+            assert np.all(plan.assigned(epoch)[ids[ids >= 0]] <= number)
     assert not np.array_equal(epochs[0], epochs[1])
+
+
+def test_an_example_is_in_a_larger_bucket_in_the_epochs_that_augment_it():
+    plan = toy_plan(draw=augmentation.Draw(3, 0.5))
+    seen = np.zeros((3, 50), int)
+    for step in range(len(plan)):
+        bucket, ids = plan[step]
+        seen[plan.epoch_of(step), ids[ids >= 0]] = plan.buckets.index(bucket)
+    for epoch in range(3):
+        drawn = plan.draw(epoch, np.arange(50))
+        assert 10 < drawn.sum() < 40
+        assert np.all(seen[epoch][drawn] == 1)
+
+
+def test_threads_that_ask_for_an_epoch_at_once_compute_it_once(monkeypatch):
+    computed = []
+    whole = TrainingPlan._batches_of
+
+    def slow(plan, epoch):
+        computed.append(epoch)
+        time.sleep(0.05)
+        return whole(plan, epoch)
+
+    monkeypatch.setattr(TrainingPlan, "_batches_of", slow)
+    plan = toy_plan()
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        list(pool.map(plan.__getitem__, range(8)))
+    assert computed == [0, 1] or computed == [0]
 
 
 def test_a_plan_may_end_within_an_epoch():
@@ -101,9 +169,9 @@ def test_the_plan_is_a_function_of_its_seed():
 def test_the_curriculum_begins_with_short_captions():
     plan = toy_plan(curriculum=input_pipeline.Curriculum(lengths=(2,)))
     seen = [set(plan[step][1]) for step in range(len(plan))]
-    first = set().union(*seen[: plan.epoch_ends[0]])
+    first = set().union(*seen[: plan.epoch_ends[0]]) - {-1}
     assert first == {n for n in range(50) if n % 4 + 1 <= 2}
-    assert set().union(*seen[plan.epoch_ends[0] :]) == set(range(50))
+    assert set().union(*seen[plan.epoch_ends[0] :]) - {-1} == set(range(50))
 
 
 def test_a_batch_holds_pictures_and_captions_at_their_places():
@@ -113,6 +181,7 @@ def test_a_batch_holds_pictures_and_captions_at_their_places():
     np.testing.assert_array_equal(batch["ids"], ids)
     assert batch["images"].shape == (8, bucket.height, bucket.width, 1)
     assert batch["tokens"].shape == (8, bucket.length + 1)
+    assert (ids >= 0).all()
     for row, number in enumerate(ids):
         ink, caption = load(number, 0)
         height, width = ink.shape
@@ -147,17 +216,17 @@ def same(first, second):
 
 
 def test_starting_later_goes_on_with_the_very_next_batch():
-    whole = list(input_pipeline.batches(BatchSource(toy_plan(), load)))
-    rest = list(input_pipeline.batches(BatchSource(toy_plan(), load, start=7)))
+    whole = list(input_pipeline.iterate(BatchSource(toy_plan(), load)))
+    rest = list(input_pipeline.iterate(BatchSource(toy_plan(), load, start=7)))
     assert len(whole) == len(toy_plan())
     same(whole[7:], rest)
-    assert list(input_pipeline.batches(BatchSource(toy_plan(), load, start=len(whole)))) == []
+    assert list(input_pipeline.iterate(BatchSource(toy_plan(), load, start=len(whole)))) == []
 
 
 @pytest.mark.slow
 def test_worker_processes_give_the_same_batches():
-    threads = list(input_pipeline.batches(BatchSource(toy_plan(), load)))
-    workers = list(input_pipeline.batches(BatchSource(toy_plan(), load), num_workers=2))
+    threads = list(input_pipeline.iterate(BatchSource(toy_plan(), load)))
+    workers = list(input_pipeline.iterate(BatchSource(toy_plan(), load), num_workers=2))
     same(threads, workers)
 
 
@@ -179,7 +248,7 @@ def test_a_batch_size_that_hosts_cannot_share_is_refused():
 
 def test_batches_come_in_order_from_threads():
     source = BatchSource(toy_plan(), load)
-    ahead = input_pipeline.batches(source, num_threads=4)
+    ahead = input_pipeline.iterate(source, num_threads=4)
     for step, batch in enumerate(itertools.islice(ahead, 10)):
         np.testing.assert_array_equal(batch["ids"], source[step]["ids"])
 
@@ -191,7 +260,7 @@ def test_a_filler_takes_the_place_of_a_record_that_is_skipped():
     plan = toy_plan()
     for step in range(len(plan)):
         batch, whole = BatchSource(plan, load_most)[step], BatchSource(plan, load)[step]
-        damaged = plan[step][1] % 5 == 0
+        damaged = (plan[step][1] % 5 == 0) & (plan[step][1] >= 0)
         np.testing.assert_array_equal(batch["ids"][damaged], -2 - whole["ids"][damaged])
         assert np.all(batch["tokens"][damaged] == 0)
         for name in batch:
@@ -227,7 +296,7 @@ def test_worker_processes_end_with_a_program_that_is_killed(tmp_path):
         sys.path.insert(0, {str(pathlib.Path(__file__).parents[2])!r})
         from tests.input_pipeline import input_pipeline_test as test
         source = test.BatchSource(test.toy_plan(), test.load)
-        batches = test.input_pipeline.batches(source, num_workers=2)
+        batches = test.input_pipeline.iterate(source, num_workers=2)
         next(batches)
         print(*(child.pid for child in multiprocessing.active_children()), flush=True)
         time.sleep(600)

@@ -39,6 +39,13 @@ def test_counting_loss_is_least_at_the_true_counts():
         assert train_state.counting_loss(jnp.asarray(true * change), targets) > least
 
 
+def test_a_filler_counts_nothing():
+    targets = np.asarray([[3, 4, 2], [0, 0, 0]])
+    counts = jnp.asarray(np.random.default_rng(0).random((2, 5)), jnp.float32)
+    alone = train_state.counting_loss(counts[:1], targets[:1])
+    np.testing.assert_allclose(train_state.counting_loss(counts, targets), alone, rtol=1e-6)
+
+
 def build(**changes):
     config = tiny.get_config()
     model = im2latex.build(config.model, 9)
