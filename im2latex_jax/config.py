@@ -17,7 +17,11 @@ def get_config() -> ConfigDict:
     # or "packaged" for the one that comes with the package. "": random parameters.
     config.init_from = ""
 
+    # The memory allocator that the process is started with: see im2latex_jax.runtime.allocator.
+    config.allocator = "glibc"  # or "jemalloc", or "system": as it is
+
     # All devices share the work; see sharding and multihost in im2latex_jax.runtime.
+    config.cpu_devices = 0  # that the processor is split into; 0: one a core, where batches divide
     config.fsdp = 1  # devices that large parameters are split over; 1: each has them all
     config.distributed = ConfigDict()
     config.distributed.enabled = False  # several processes train as one
@@ -71,10 +75,14 @@ def get_config() -> ConfigDict:
     config.model.hidden = 256  # the GRU's state
     config.model.attention = 128
     config.model.dropout = 0.0
-    config.model.dtype = "float32"  # of the computation; or bfloat16
+    # Of products and convolutions: float32, bfloat16, or auto: bfloat16 where it is faster.
+    config.model.dtype = "auto"
 
-    config.optimizer = ConfigDict()  # Adam
-    config.optimizer.learning_rate = 2.5e-3
+    config.optimizer = ConfigDict()
+    config.optimizer.name = "adam"  # or muon: see im2latex_jax.training.muon
+    config.optimizer.learning_rate = 2.5e-3  # of Adam
+    config.optimizer.muon_learning_rate = 4e-3
+    config.optimizer.muon_rounds = 4  # of the Newton-Schulz iteration
     config.optimizer.schedule = "cosine"  # or constant
     config.optimizer.warmup_steps = 100
     config.optimizer.final = 0.02  # the cosine's end, as a share of learning_rate
@@ -102,9 +110,10 @@ _AT_LEAST = {
         *("batch_size", "eval_batch_size", "num_epochs", "num_buckets", "num_eval_buckets"),
         *("log_every", "eval_every", "checkpoint_every", "keep_checkpoints", "eval_examples"),
         *("num_samples", "dataset.min_token_count"),
-        *("model.embedding", "model.hidden", "model.attention"),
+        *("optimizer.muon_rounds", "model.embedding", "model.hidden", "model.attention"),
     ),
     0: (
+        *("cpu_devices", "optimizer.muon_learning_rate"),
         *("max_steps", "num_threads", "num_workers", "eval_train_examples", "counting_weight"),
         *("optimizer.learning_rate", "optimizer.warmup_steps", "optimizer.clip_norm"),
     ),
@@ -118,7 +127,9 @@ _WITHIN = {
     "optimizer.ema_decay": (0, 1),
 }
 _ONE_OF = {
-    "model.dtype": ("float32", "bfloat16"),
+    "allocator": ("system", "glibc", "jemalloc"),
+    "model.dtype": ("auto", "float32", "bfloat16"),
+    "optimizer.name": ("adam", "muon"),
     "dataset.on_corrupt": ("fail", "skip"),
     "dataset.on_leak": ("fail", "skip"),
     "optimizer.schedule": ("constant", "cosine"),

@@ -26,7 +26,7 @@ def test_the_configurations_that_come_along_pass(path):
         ("num_threads", -1, "0 or more"),
         ("model.dropout", 1.0, "0 or more, and less than 1"),
         ("augmentation.probability", 1.5, "0 to 1"),
-        ("model.dtype", "float8", "'float32' or 'bfloat16'"),
+        ("model.dtype", "float8", "'auto' or 'float32' or 'bfloat16'"),
         ("dataset.on_corrupt", "maybe", "'fail' or 'skip'"),
     ],
 )

@@ -113,13 +113,14 @@ def measure(
             for _ in range(5):
                 state, metrics = programs[main](state, batch)
             jax.block_until_ready(metrics)
-    peak = timing.peak_flops(config.model.dtype) * experiment.layout.num_devices
+    peak = timing.peak_flops(experiment.config.model.dtype) * experiment.layout.num_devices
     parts = {name: 1000 * t for name, t in time_parts(experiment, state.params, batch).items()}
     parts["other"] = 1000 * main_seconds - sum(parts.values())
     waiting = float(waited.sum() / fed)
     return {
         **timing.device(),
-        "dtype": config.model.dtype,
+        "dtype": experiment.config.model.dtype,
+        "xla_options": compilation.options_name(),
         "batch_size": config.batch_size,
         "steps": steps,
         "images_per_second": config.batch_size * steps / float(ready.sum()),
@@ -128,9 +129,7 @@ def measure(
         "input_wait_share": waiting,
         "input_ms_per_batch": 1000 * _load_seconds(experiment, steps),
         "augmentation_probability": config.augmentation.probability,
-        "padding_share": input_pipeline.padding_share(
-            experiment.buckets, experiment.plan.assignment, experiment.train.sizes
-        ),
+        "useful_work_share": experiment.useful_work_share(),
         "compile_seconds": sum(compile_seconds.values()),
         "programs": len(programs),
         "main_shape": "x".join(map(str, main)),
@@ -160,7 +159,7 @@ def batches(experiment: Experiment):
     """The batches of the run, from its input pipeline, without their ids."""
     config = experiment.config
     source = input_pipeline.BatchSource(experiment.plan, experiment.train.load)
-    for batch in input_pipeline.batches(
+    for batch in input_pipeline.iterate(
         source, num_threads=config.num_threads, num_workers=config.num_workers
     ):
         batch.pop("ids")
@@ -304,7 +303,7 @@ def describe(figures: dict[str, Any]) -> str:
         f"{f['dtype']}, {f['parameters']:,} parameters, batches of {f['batch_size']}",
         f"{f['images_per_second']:,.1f} images/s, {f['ms_per_step']:,.1f} ms a step (mean of the "
         f"medians of {f['programs']} shapes, over {f['steps']} steps); "
-        f"{f['padding_share']:.1%} padding",
+        f"{f['useful_work_share']:.1%} of the work is useful",
         f"with the input pipeline: {f['loop_images_per_second']:,.1f} images/s, "
         f"{f['input_wait_share']:.2%} of the time waiting for it (augmentation of "
         f"{f['augmentation_probability']:.0%}; a batch takes one thread "

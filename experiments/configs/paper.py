@@ -30,6 +30,7 @@ def get_config() -> ConfigDict:
     config.model.hidden = 512
     config.model.attention = 256
     config.model.dropout = 0.0
+    config.model.dtype = "float32"
 
     config.optimizer.learning_rate = 1e-3
     config.optimizer.schedule = "constant"

@@ -21,6 +21,8 @@ def get_config() -> ConfigDict:
     config.model.embedding = 8
     config.model.hidden = 16
     config.model.attention = 8
+    config.model.dtype = "float32"
+    config.cpu_devices = 1
     config.optimizer.warmup_steps = 2
     config.optimizer.ema_decay = 0.9
     config.log_every = 2

@@ -25,10 +25,8 @@ def main() -> int:
     from im2latex_jax.runtime import compilation, programs
     from im2latex_jax.training import reproduction
 
-    compilation.enable_cache()
     try:
-        if reproduction.saved_config(arguments.run).deterministic:
-            compilation.make_deterministic()
+        compilation.prepare(reproduction.saved_config(arguments.run))
         with tempfile.TemporaryDirectory(prefix="reproduce-") as temporary:
             verdict = reproduction.reproduce(
                 arguments.run, arguments.workdir or pathlib.Path(temporary)

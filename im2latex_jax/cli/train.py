@@ -56,16 +56,21 @@ def run(workdir: pathlib.Path, settings: Sequence[str]) -> int:
     from absl import logging
 
     from im2latex_jax.cli import settings as cli_settings
-    from im2latex_jax.runtime import compilation, multihost, programs
-    from im2latex_jax.training import run as training
+    from im2latex_jax.runtime import allocator
 
     # orbax shows the traceback of what is told in a line below
     logging.set_verbosity(logging.FATAL)
     try:
         config = cli_settings.read(settings)
-        compilation.enable_cache()
-        if config.deterministic:
-            compilation.make_deterministic()
+    except Im2latexError as error:
+        sys.exit(f"error: {error}")
+    allocator.restart_with(config.allocator, sys.orig_argv)
+
+    from im2latex_jax.runtime import compilation, multihost, programs
+    from im2latex_jax.training import run as training
+
+    try:
+        compilation.prepare(config)
         result = training.run(config, workdir)
     except Im2latexError as error:
         programs.leave(1, f"error: {error}")

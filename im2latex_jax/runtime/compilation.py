@@ -2,31 +2,119 @@
 
 import functools
 import os
+import pathlib
 import warnings
+from typing import Any
 
 import jax
+from ml_collections import ConfigDict
 
 from im2latex_jax.errors import Im2latexError
-from im2latex_jax.runtime import folders
+from im2latex_jax.runtime import folders, workers
 
-# On CPU, matrix products and the convolutions made of them go through XLA's YNN library, which
-# takes a training step from 260 to 160 ms on two cores (batch 32, pictures of 48 x 192 pixels).
-_CPU_OPTIONS = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_DOT"}
+# Options of XLA on CPUs, the best first. They are experimental and differ between versions: the
+# first set that this one knows is taken. Figures: docs/performance.md.
+_YNN = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_DOT"}
+_ONEDNN = {
+    "xla_cpu_use_onednn": True,
+    "xla_cpu_experimental_onednn_custom_call": True,
+    "xla_cpu_prefer_vector_width": 512,
+}
+# Versions before it know oneDNN's options too, but take them for little.
+_ONEDNN_SINCE = (0, 12)
+# Processor flags (Linux) of instructions that multiply bfloat16.
+_BFLOAT16_FLAGS = ("avx512_bf16", "amx_bf16")
+
+
+def _candidates() -> dict[str, dict[str, Any]]:
+    """Sets of options by name, the best first."""
+    if jax.default_backend() != "cpu":
+        return {}
+    sets = {"YNN": _YNN}
+    if jax.__version_info__ >= _ONEDNN_SINCE:
+        return {"oneDNN and YNN": {**_ONEDNN, **_YNN}, "oneDNN": _ONEDNN, **sets}
+    return sets
 
 
 @functools.cache
-def compiler_options() -> dict[str, str]:
-    """What to give `jax.jit(compiler_options=...)` on this backend; empty where nothing helps.
+def _chosen_options() -> tuple[str, dict[str, Any]]:
+    """Name and options of the first set that this XLA knows, tried on a small program."""
+    for name, options in _candidates().items():
+        try:
+            jax.jit(lambda x: x + 1, compiler_options=options)(1.0)
+        except (ValueError, RuntimeError):
+            continue
+        return name, options
+    return "none", {}
 
-    The options are experimental ones of XLA, which may go: they are tried once on a small program.
+
+def compiler_options() -> dict[str, Any]:
+    """What to give `jax.jit(compiler_options=...)` on this backend; empty where nothing helps."""
+    return dict(_chosen_options()[1])
+
+
+def options_name() -> str:
+    """Name of the set of `compiler_options`, for people; "none" where there is none."""
+    return _chosen_options()[0]
+
+
+@functools.cache
+def fast_dtype() -> str:
+    """The dtype that products are fastest in: "bfloat16" or "float32".
+
+    bfloat16 on accelerators, and on CPUs whose processor multiplies it where XLA makes use of that.
     """
     if jax.default_backend() != "cpu":
-        return {}
+        return "bfloat16"
+    if jax.__version_info__ < _ONEDNN_SINCE or "oneDNN" not in options_name():
+        return "float32"
+    return "bfloat16" if _multiplies_bfloat16() else "float32"
+
+
+def _multiplies_bfloat16() -> bool:
     try:
-        jax.jit(lambda x: x + 1, compiler_options=_CPU_OPTIONS)(1.0)
-    except (ValueError, RuntimeError):
-        return {}
-    return dict(_CPU_OPTIONS)
+        text = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:  # not Linux
+        return False
+    flags = next((x for x in text.splitlines() if x.startswith("flags")), "").split()
+    return any(flag in flags for flag in _BFLOAT16_FLAGS)
+
+
+def prepare(config: ConfigDict) -> None:
+    """Prepares JAX for a run, before its backend starts: cache, determinism, devices.
+
+    Raises:
+      Im2latexError: see `prepare_devices`.
+    """
+    enable_cache()
+    if config.deterministic:
+        make_deterministic()
+    prepare_devices(config)
+
+
+def prepare_devices(config: ConfigDict) -> None:
+    """Splits the processor into XLA devices, which share each batch: see `config.cpu_devices`.
+
+    To be called before JAX starts its backend; makes no difference to other backends.
+
+    Raises:
+      Im2latexError: the batch size does not divide by the number that is asked for.
+    """
+    wanted, batch_size = config.cpu_devices, config.batch_size
+    if not wanted and (
+        "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
+        or os.environ.get("JAX_NUM_CPU_DEVICES")
+    ):
+        return  # the user has said how many
+    if not wanted:  # also of several processes on one machine, which have the cores in common
+        cores = 1 if config.distributed.enabled else workers.available_cpus()
+        wanted = max(n for n in range(1, max(cores, 1) + 1) if batch_size % n == 0)
+    elif batch_size > 0 and batch_size % wanted:
+        raise Im2latexError(
+            f"batch_size {batch_size} does not divide by {wanted} devices: set "
+            "--config.cpu_devices to a divisor of it, or to 0 for as many as the cores allow"
+        )
+    jax.config.update("jax_num_cpu_devices", wanted)
 
 
 def jit(function=None, **options):

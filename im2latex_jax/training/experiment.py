@@ -75,9 +75,15 @@ class Experiment:
         digest = hashlib.sha256(json.dumps(self.vocabulary.tokens).encode())
         for split in (self.train, self.validation, self.test):
             digest.update(split.kept.tobytes())
-            for sizes in dataclasses.astuple(split.sizes):
+            for sizes in (split.sizes.stack(), split.augmented_sizes.stack()):
                 digest.update(sizes.tobytes())
         return digest.digest()
+
+    def useful_work_share(self) -> float:
+        """Share of the training work that is not padding: `input_pipeline.useful_work_share`."""
+        return input_pipeline.useful_work_share(
+            self.plan, self.train.sizes, self.train.augmented_sizes
+        )
 
     def _create_state(self) -> train_state.TrainState:
         return train_state.create(
@@ -115,6 +121,7 @@ def set_up(config: ConfigDict, splits=None, vocabulary: Vocabulary | None = None
     initial = init_from.load(config)
     config = init_from.with_network(config, initial)
     config_checks.check(config)
+    config = provenance.with_dtype(config)
     layout = sharding.make_layout(config.fsdp)
     layout.check_batch_size(config.batch_size)
     data_dir = config.dataset.data_dir or folders.cache() / "datasets"
@@ -162,17 +169,19 @@ def set_up(config: ConfigDict, splits=None, vocabulary: Vocabulary | None = None
     plan = input_pipeline.TrainingPlan(
         buckets=buckets,
         assignment=train.assign(buckets),
+        augmented=train.assign_augmented(buckets),
         lengths=train.sizes.lengths,
         batch_size=config.batch_size,
         num_epochs=config.num_epochs,
         seed=config.seed,
+        draw=train.draw,
         curriculum=input_pipeline.Curriculum(tuple(config.curriculum_lengths)),
         max_steps=config.max_steps,
     )
     model = im2latex.build(config.model, len(vocabulary))
     return Experiment(
         config, train, validation, test, buckets, eval_buckets, plan, vocabulary, model, initial,
-        optimizer.build(config.optimizer, len(plan)), layout,
+        optimizer.build(config.optimizer, len(plan), model.encoder.dtype), layout,
         init_from.lineage(initial, splits["train"], data_dir), tuple(filter(None, remarks)),
     )  # fmt: skip
 
@@ -180,5 +189,8 @@ def set_up(config: ConfigDict, splits=None, vocabulary: Vocabulary | None = None
 def _plan_buckets(config: ConfigDict, count: int, *splits) -> list[input_pipeline.Bucket]:
     """At most `count` buckets that hold all examples of the splits."""
     multiples = (*np.lcm((8, 16), np.prod(config.model.strides, axis=0)).tolist(), 4)
-    shapes = np.concatenate([split.sizes.stack()[split.kept] for split in splits])
-    return input_pipeline.plan_buckets(input_pipeline.Sizes(*shapes.T), count, multiples)
+    sizes, weights = zip(*(split.weighted_sizes() for split in splits), strict=True)
+    stacked = np.concatenate([part.stack() for part in sizes])
+    return input_pipeline.plan_buckets(
+        input_pipeline.Sizes(*stacked.T), count, multiples, np.concatenate(weights)
+    )

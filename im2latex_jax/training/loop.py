@@ -17,7 +17,7 @@ from im2latex_jax import input_pipeline
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.evaluation import calibration
 from im2latex_jax.model import saved_model
-from im2latex_jax.runtime import multihost, sharding
+from im2latex_jax.runtime import compilation, multihost, sharding
 from im2latex_jax.runtime.preemption import Interrupted, Signals
 from im2latex_jax.runtime.programs import Programs
 from im2latex_jax.training import fingerprints, init_from, metrics_log, optimizer, plots
@@ -71,6 +71,7 @@ class TrainLoop:
         """
         self.state, self.step = state, progress.next_batch
         self._before = progress
+        self._examples = progress.examples
         self._saved_progress = progress
         self._saved = self._checkpoints.latest is not None  # the state after this very step
         self._best_bleu = self._checkpoints.best[1] if self._checkpoints.best else -math.inf
@@ -121,17 +122,16 @@ class TrainLoop:
             host=jax.process_index(),
             num_hosts=jax.process_count(),
         )
-        return input_pipeline.batches(
+        return input_pipeline.iterate(
             source, num_threads=self._config.num_threads, num_workers=self._config.num_workers
         )
 
     @property
     def _progress(self) -> Progress:
-        done = self.step - self._before.next_batch
         return Progress(
             next_batch=self.step,
             train_seconds=self._before.train_seconds + time.perf_counter() - self._started,
-            examples=self._before.examples + done * self._config.batch_size,
+            examples=self._examples,
         )
 
     def _evaluation_due(self) -> bool:
@@ -143,6 +143,7 @@ class TrainLoop:
         ids = batch.pop("ids")
         self.state, metrics = self._train_step(self.state, self._experiment.layout.put_batch(batch))
         _, batch_ids = self._experiment.plan[self.step]  # of all processes
+        self._examples += int((batch_ids >= 0).sum())
         self.step += 1
         self._saved = False
         self._pending.append((self.step, batch_ids, metrics))
@@ -165,9 +166,8 @@ class TrainLoop:
         now = time.perf_counter()
         figures["learning_rate"] = float(self._rate(self.step - 1))
         figures["epoch"] = self._experiment.plan.epoch_of(self.step - 1) + 1
-        figures["examples_per_second"] = (
-            len(metrics) * self._config.batch_size / (now - self._window)
-        )
+        examples = sum(int((ids >= 0).sum()) for _, ids, _ in self._pending)
+        figures["examples_per_second"] = examples / (now - self._window)
         self._log.write(self.step, "train", figures)
         exact = self._log.write_exact(
             self.step, [m["loss"] for m in metrics], fingerprints.of_tree(self.state.params)
@@ -224,7 +224,7 @@ def _fetch(pending: list[tuple[int, np.ndarray, dict]]) -> list[dict]:
         if not np.isfinite(metrics["loss"] + metrics["gradient_norm"]):
             raise Im2latexError(
                 f"the loss is {metrics['loss']}, the gradient's norm {metrics['gradient_norm']} at "
-                f"step {step} (training examples {', '.join(map(str, ids))}); the "
+                f"step {step} (training examples {', '.join(map(str, ids[ids >= 0]))}); the "
                 "checkpoints before it are good: lower --config.optimizer.learning_rate or set "
                 "--config.optimizer.clip_norm, with another --workdir"
             )
@@ -269,16 +269,16 @@ def num_parameters(state: TrainState) -> int:
 def describe(experiment: Experiment, state: TrainState) -> str:
     """What is trained on what, in three lines."""
     train = experiment.train
-    padding = input_pipeline.padding_share(
-        experiment.buckets, experiment.plan.assignment, train.sizes
-    )
+    useful = experiment.useful_work_share()
     shapes = ", ".join(f"{b.height}x{b.width}/{b.length}" for b in experiment.buckets)
     return (
         f"{int(train.kept.sum())} training examples ({int((~train.kept).sum())} left out), "
         f"{len(experiment.vocabulary)} tokens, {num_parameters(state):,} parameters\n"
-        f"buckets (height x width / steps): {shapes}; {padding:.0%} of a batch is padding\n"
+        f"buckets (height x width / steps): {shapes}\n"
+        f"{useful:.0%} of the work is useful, the rest is padding\n"
         f"{len(experiment.plan)} steps of {experiment.config.batch_size} examples, "
-        f"on {_devices()}"
+        f"on {_devices()}, {experiment.config.model.dtype}, XLA's options: "
+        f"{compilation.options_name()}"
     )
 
 

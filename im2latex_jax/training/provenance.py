@@ -16,7 +16,7 @@ from ml_collections import ConfigDict
 import im2latex_jax
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex.vocabulary import Vocabulary
-from im2latex_jax.runtime import files
+from im2latex_jax.runtime import compilation, files
 
 CONFIG, ENVIRONMENT, VOCABULARY = "config.json", "environment.json", "vocabulary.json"
 
@@ -30,6 +30,8 @@ FREE_KEYS = (
     "num_samples",
     "dataset.data_dir",
     "dataset.on_corrupt",
+    "allocator",
+    "cpu_devices",
     "fsdp",
     "distributed.enabled",
     "distributed.coordinator",
@@ -39,6 +41,9 @@ FREE_KEYS = (
 )
 # What runs had that began before there was such a key.
 ADDED_KEYS = {
+    "allocator": "system",
+    "cpu_devices": 1,
+    "optimizer": {"name": "adam", "muon_learning_rate": 4e-3, "muon_rounds": 4},
     "deterministic": False,
     "init_from": "",
     "max_steps": 0,
@@ -82,6 +87,21 @@ def check(config: ConfigDict, workdir: pathlib.Path) -> None:
                 f"{saved.get(key)!r} and is now {mine.get(key)!r}: use another --workdir, or the "
                 "configuration it began with"
             )
+
+
+def with_dtype(config: ConfigDict, workdir: pathlib.Path | None = None) -> ConfigDict:
+    """The configuration with a dtype of the computation in place of "auto".
+
+    That of the run in `workdir`, where one has begun: another would not give the same bytes.
+    """
+    if config.model.dtype != "auto":
+        return config
+    dtype = compilation.fast_dtype()
+    if workdir is not None and (workdir / CONFIG).exists():
+        dtype = read(workdir, CONFIG).get("model", {}).get("dtype", dtype)
+    changed = config.copy_and_resolve_references()
+    changed.model.dtype = dtype
+    return changed
 
 
 def read_vocabulary(workdir: pathlib.Path) -> Vocabulary | None:

@@ -90,6 +90,7 @@ def _run(
     watch: train_loop.Watch | None,
 ) -> dict[str, Any]:
     config = init_from.with_network(config, init_from.load(config))
+    config = provenance.with_dtype(config, workdir)
     provenance.check(config, workdir)
     if config.deterministic:
         compilation.check_deterministic()
@@ -202,6 +203,7 @@ def _finish(experiment, workdir, eval_step, state, progress) -> dict:
             split.split.name: sum(split.left_out(config.limits).values())
             for split in (experiment.train, experiment.validation, experiment.test)
         },
+        "useful_work_share": experiment.useful_work_share(),
         "skipped_records": sum(
             _num_skipped(split)
             for split in (experiment.train, experiment.validation, experiment.test)

@@ -103,7 +103,7 @@ def evaluate(
     ids: list[int] = []
     predictions: list[list[str]] = []
     log_probs: list[float] = []
-    for batch in input_pipeline.batches(source):
+    for batch in input_pipeline.iterate(source):
         batch_loss, batch_count, decoded, row_log_probs, batch_ids = jax.device_get(
             eval_step(params, layout.put_batch(batch))
         )

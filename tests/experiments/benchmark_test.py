@@ -99,7 +99,7 @@ def test_training_figures(figures, profile):
     assert sum(figures["ms"].values()) == pytest.approx(figures["main_ms_per_step"])
     assert figures["images_per_second"] == pytest.approx(4 * 1000 / figures["ms_per_step"], rel=0.9)
     assert 0 <= figures["input_wait_share"] < 1
-    assert 0 < figures["padding_share"] < 1
+    assert 0 < figures["useful_work_share"] < 1
     assert figures["augmentation_probability"] == 0.5
     assert 0 < figures["share_of_peak"] < 1
     # The scan's body alone is a fiftieth of what the scan does.

@@ -340,7 +340,7 @@ def test_limits_that_leave_nothing_are_named(training):
 def test_augmentation_changes_the_batches_but_not_their_repeatability(training, finished):
     settings = tiny_run.config(training / "data", **{"augmentation.probability": 0.8})
     first, second = (
-        list(input_pipeline.batches(input_pipeline.BatchSource(x.plan, x.train.load)))
+        list(input_pipeline.iterate(input_pipeline.BatchSource(x.plan, x.train.load)))
         for x in (set_up(settings), set_up(settings))
     )
     for a, b in zip(first, second, strict=True):
