@@ -7,10 +7,10 @@
 
 `self` is what `experiments.tools.self_training` writes, moved to `formulas/self.tsv`.
 
-Of papers a third of the formulas are drawn plainly, as the pages of im2latex-100k. Everyday formulas,
-which users photograph and copy from screens, are drawn in more looks: those of the second part
-mostly by KaTeX and MathJax, which take the most time to draw. Repeated ones get several looks. All
-parts deal their formulas out to the splits by the same rule.
+Of papers a third of the formulas are drawn plainly, as the pages of im2latex-100k are. Everyday
+formulas, which users photograph and copy from screens, are drawn in more looks: those of the second
+part mostly by KaTeX and MathJax, which take the most time to draw. Repeated ones get several looks.
+All parts deal their formulas out to the splits by the same rule.
 """
 
 from ml_collections import ConfigDict
