@@ -1,4 +1,4 @@
-"""A limit on the time that one step of a computation takes."""
+"""A limit on the processor time that one step of a computation takes."""
 
 import contextlib
 import threading
@@ -14,6 +14,7 @@ def within(seconds: float) -> Iterator[None]:
     """Leaves the block silently when the time is up, where signals allow it.
 
     What the block was to compute is then not there: set a default before. Limits may be nested.
+    Processor time is counted, so that results do not depend on what else the machine does.
     """
     import signal
 
@@ -27,19 +28,19 @@ def within(seconds: float) -> Iterator[None]:
     def stop(signum, frame):
         raise expired
 
-    before = signal.getsignal(signal.SIGALRM)
-    left, _ = signal.getitimer(signal.ITIMER_REAL)
+    before = signal.getsignal(signal.SIGVTALRM)
+    left, _ = signal.getitimer(signal.ITIMER_VIRTUAL)
     if left and left <= seconds:  # the block around it ends sooner
         yield
         return
-    signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.signal(signal.SIGVTALRM, stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
     try:
         yield
     except _Expired as error:
         if error is not expired:
             raise
     finally:
-        spent = seconds - signal.getitimer(signal.ITIMER_REAL)[0]
-        signal.setitimer(signal.ITIMER_REAL, max(left - spent, 0.01) if left else 0)
-        signal.signal(signal.SIGALRM, before)
+        spent = seconds - signal.getitimer(signal.ITIMER_VIRTUAL)[0]
+        signal.setitimer(signal.ITIMER_VIRTUAL, max(left - spent, 0.01) if left else 0)
+        signal.signal(signal.SIGVTALRM, before)

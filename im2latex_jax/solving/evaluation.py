@@ -243,8 +243,9 @@ def _integral(integral: sympy.Integral, values: Mapping[sympy.Basic, Value], rea
         return _value(body, {**values, variable: point}, real)
 
     points = [lower, upper]
-    if mp.isfinite(lower) and mp.isfinite(upper):
-        points = [lower + (upper - lower) * k / 4 for k in range(5)]
+    if mp.isfinite(lower) and mp.isfinite(upper) and not body.has(sympy.Integral):
+        pieces = 4 if len(values) < 2 else 1  # an inner integral is computed very often
+        points = [lower + (upper - lower) * k / pieces for k in range(pieces + 1)]
     elif lower < 0 < upper:
         points = [lower, mp.mpf(0), upper]
     try:

@@ -22,6 +22,10 @@ def expression_findings(expression: sympy.Basic) -> Iterator[Finding]:
     Raises:
       NotComputableError: it has no value, or SymPy's does not stand a numeric check.
     """
+    if expression.has(RealRoot):
+        expression = expression.xreplace(
+            {s: sympy.Symbol(s.name, real=True) for s in expression.free_symbols}
+        )
     value = evaluated(expression)
     if expression.has(*OPERATIONS):
         value = _agreeing(expression, value)
@@ -32,6 +36,9 @@ def expression_findings(expression: sympy.Basic) -> Iterator[Finding]:
     simplified = value
     with within(8):
         simplified = sympy.simplify(value)
+        if value.has(sympy.Abs) and value.has(sympy.conjugate):
+            products = sympy.simplify(value.rewrite(sympy.conjugate))
+            simplified = min(simplified, products, key=sympy.count_ops)
     if isinstance(value, sympy.Expr) and not isinstance(value, sympy.MatrixExpr):
         if not _same(value, simplified):
             simplified = value

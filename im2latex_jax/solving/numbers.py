@@ -146,6 +146,9 @@ def _runs(tokens: Sequence[str]) -> Iterator[tuple[int, int, str]]:
 def _opens_list(tokens: Sequence[str], position: int) -> bool:
     """Whether the bracket holds a function's arguments or a list of numbers."""
     before = tokens[position - 1] if position else ""
+    closer = {"(": ")", "[": "]"}.get(tokens[position], "\\}")
+    if closer in tokens[position:] and ";" in tokens[position : tokens.index(closer, position)]:
+        return False  # semicolons separate, and a comma stands before decimals
     if before.isalpha() or before.startswith("\\mathrm{"):
         return True
     if before == "}":
@@ -176,7 +179,7 @@ def _text(tokens: Sequence[str], position: int, commas: bool) -> tuple[str, int]
                 return f"{text}({period})", end
         width = 3 if list(tokens[position : position + 3]) == ["{", ",", "}"] else 1
         sign = ";" if width == 3 else "_" if token == SPACE else token
-        if sign not in (".", ",", ";", "_") or (sign == "," and not commas):
+        if token == ";" or sign not in (".", ",", ";", "_") or (sign == "," and not commas):
             break
         if not text and sign != ".":
             break

@@ -11,7 +11,7 @@ import sympy
 
 from im2latex_jax.solving import bounds, calculus, functions, letters, matrices, units
 from im2latex_jax.solving.building import UNEVALUATED, negate, scalar
-from im2latex_jax.solving.notation import ACCENTS, REMAINDER_SIGNS, is_letter
+from im2latex_jax.solving.notation import ACCENTS, RELATION_CLASSES, REMAINDER_SIGNS, is_letter
 from im2latex_jax.solving.numbers import is_number
 from im2latex_jax.solving.reader import AtomReader, Reader
 from im2latex_jax.solving.statements import (
@@ -61,7 +61,7 @@ def _statement(tokens: Sequence[str], notes: dict[str, None]) -> list[sympy.Basi
     with_units = units.applies(tokens)
 
     def read(part: Sequence[str]) -> list[sympy.Basic]:
-        return Reader(part, notes, _atom_reader, with_units).statement()
+        return _relations(Reader(part, notes, _atom_reader, with_units))
 
     if CONGRUENT in tokens:
         sides = list(map(read, _congruence(tokens)))
@@ -75,6 +75,24 @@ def _statement(tokens: Sequence[str], notes: dict[str, None]) -> list[sympy.Basi
         for statement in found:
             units.require_dimensions(statement)
     return found
+
+
+def _relations(reader: Reader) -> list[sympy.Basic]:
+    """An expression, or the relations of a chain such as `0 < x < 1`."""
+    sides = [reader.sum()]
+    relations = []
+    while reader.peek() in RELATIONS:
+        relations.append(RELATION_CLASSES[reader.next()])
+        sides.append(reader.sum())
+    if reader.peek():
+        raise reader.refused()
+    if not relations:
+        return sides
+    for side in sides:
+        if not isinstance(side, sympy.Expr) and any(r is not sympy.Eq for r in relations):
+            raise NotComputableError("matrices are not larger or smaller")
+    pairs = zip(relations, sides, sides[1:], strict=False)
+    return [relation(left, right, **UNEVALUATED) for relation, left, right in pairs]
 
 
 def _congruence(tokens: Sequence[str]) -> tuple[Sequence[str], Sequence[str], Sequence[str]]:

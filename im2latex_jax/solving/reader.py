@@ -26,7 +26,6 @@ from im2latex_jax.solving.notation import (
     BRACKETS,
     DIVISION_SIGNS,
     RATIO_SIGNS,
-    RELATION_CLASSES,
     REMAINDER_SIGNS,
     ROUNDED,
     TIMES_SIGNS,
@@ -35,6 +34,7 @@ from im2latex_jax.solving.notation import (
 from im2latex_jax.solving.powers import power
 from im2latex_jax.solving.statements import (
     CLOSERS,
+    OPENERS,
     RELATIONS,
     NotComputableError,
 )
@@ -83,25 +83,6 @@ class Reader(Cursor):
         self._contents: list[int] = []  # where the contents of those brackets begin
         self._atom_reader = atom_reader
 
-    # Statements.
-
-    def statement(self) -> list[sympy.Basic]:
-        """An expression, or the relations of a chain such as `0 < x < 1`."""
-        sides = [self.sum()]
-        relations = []
-        while self.peek() in RELATIONS:
-            relations.append(RELATION_CLASSES[self.next()])
-            sides.append(self.sum())
-        if self.peek():
-            raise self.refused()
-        if not relations:
-            return sides
-        for side in sides:
-            if not isinstance(side, sympy.Expr) and any(r is not sympy.Eq for r in relations):
-                raise NotComputableError("matrices are not larger or smaller")
-        pairs = zip(relations, sides, sides[1:], strict=False)
-        return [relation(left, right, **UNEVALUATED) for relation, left, right in pairs]
-
     # Sums and products.
 
     def sum(self, integral: OpenIntegral | None = None) -> sympy.Basic:
@@ -126,6 +107,7 @@ class Reader(Cursor):
 
     def product(self, integral: OpenIntegral | None = None) -> sympy.Basic:
         """Factors, and what they are divided by."""
+        before = ["", *self.tokens[: self.position]][-2:]
         product, _ = self._juxtaposed(integral)
         ratios = 0
         while self.peek() in _OPERATORS and not (integral is not None and integral.ended):
@@ -137,6 +119,9 @@ class Reader(Cursor):
                 if "+" in self.tokens or "-" in self.tokens:
                     self.notes["mod is read like a division: before plus and minus"] = None
                 product = sympy.Mod(scalar(product), scalar(factor), **UNEVALUATED)
+                if before[-1] == "-" and before[0] in _BEFORE_SIGN:  # -7 mod 3 is (-7) mod 3
+                    dividend, divisor = product.args
+                    product = negate(sympy.Mod(negate(dividend), divisor, **UNEVALUATED))
             elif sign in DIVISION_SIGNS:
                 if count > 1:
                     self.notes["a product without signs is one divisor: a/bc is read as a/(bc)"] = (
@@ -235,10 +220,10 @@ class Reader(Cursor):
         return content
 
     def listed(self) -> list[sympy.Expr]:
-        """Expressions in brackets, with commas between them."""
+        """Expressions in brackets, with commas or semicolons between them."""
         with self._inside(self.next()) as opener:
             terms = [scalar(self.sum())]
-            while self.accept(","):
+            while self.accept(",") or self.accept(";"):
                 terms.append(scalar(self.sum()))
         self.expect(BRACKETS[opener])
         return terms
@@ -284,6 +269,7 @@ class Reader(Cursor):
 
 AtomReader = Callable[[Reader], sympy.Basic]
 _OPERATORS = TIMES_SIGNS | DIVISION_SIGNS | REMAINDER_SIGNS
+_BEFORE_SIGN = RELATIONS | OPENERS | {""}
 _NO_FACTORS = _OPERATORS | {"+", "-", ",", ";", "&", "^", "_"}
 
 

@@ -152,12 +152,19 @@ def _real(part: Equation) -> Equation:
 def _numbers(parts: Sequence[Equation]) -> Iterator[Finding]:
     """Relations without variables."""
     decided = True
-    try:
-        if not all(holds_at(part.computed, {}, real=False) for part in parts):
-            yield "holds", False
-            return
-    except UndecidedError:
-        decided = False
+    for part in parts:
+        sign = _sign(part.difference)
+        if sign is not None:
+            if not part.computed.func(sign, 0):
+                yield "holds", False
+                return
+            continue
+        try:
+            if not holds_at(part.computed, {}, real=False):
+                yield "holds", False
+                return
+        except UndecidedError:
+            decided = False
     proved = True
     for part in parts:
         if isinstance(part.computed, sympy.Eq):
@@ -169,6 +176,19 @@ def _numbers(parts: Sequence[Equation]) -> Iterator[Finding]:
     yield "holds", True
     if not proved:
         yield "note", "it was compared to 18 digits, and not proved"
+
+
+def _sign(difference: sympy.Expr) -> int | None:
+    """The sign of a real number that is not zero, with certainty; else None."""
+    if not difference.is_number or difference.has(*OPERATIONS, sympy.Mod):
+        return None
+    try:
+        value = difference.evalf(20, maxn=400)
+    except (ValueError, TypeError):
+        return None
+    if not value.is_Float or value._prec == 1 or not value.is_finite:
+        return None
+    return int(sympy.sign(value)) or None
 
 
 def _equations(

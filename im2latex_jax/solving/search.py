@@ -4,7 +4,6 @@ import warnings
 from collections.abc import Callable
 
 import numpy as np
-import scipy.optimize
 import sympy
 
 from im2latex_jax.solving import evaluation
@@ -42,16 +41,20 @@ def zeros(
     grid = grid[(grid >= lower) & (grid <= upper)]
     values = sampled(grid) if sampled is not None else np.array([at(point) for point in grid])
     starts = _crossings(grid, values, at) + _touching(grid, values, at)
-    found: list[sympy.Expr] = []
+    found: list[tuple[float, sympy.Expr]] = []
     for start in sorted(starts):
-        polished = _polished(function, variable, start)
-        if polished is None or not lower - _SAME <= polished <= upper + _SAME:
+        if found and abs(start - found[-1][0]) <= _SAME * (1 + abs(start)):
             continue
-        if all(abs(polished - other) > _SAME * (1 + abs(other)) for other in found):
-            found.append(polished)
+        polished = _polished(function, variable, start)
+        if polished is None:
+            continue
+        place = float(polished)
+        inside = lower - _SAME <= place <= upper + _SAME
+        if inside and all(abs(place - other) > _SAME * (1 + abs(place)) for other, _ in found):
+            found.append((place, polished))
         if len(found) == MAX_ZEROS:
             break
-    return sorted(found)
+    return [zero for _, zero in sorted(found, key=lambda entry: entry[0])]
 
 
 def _sampled(
@@ -94,11 +97,13 @@ def _exact(function: sympy.Expr, variable: sympy.Symbol, point: float) -> float:
 
 
 def _crossings(grid: np.ndarray, values: np.ndarray, at: Callable[[float], float]) -> list[float]:
+    from scipy.optimize import brentq  # as long to import as SymPy
+
     found = [float(point) for point in grid[values == 0][:MAX_ZEROS]]
     changes = np.flatnonzero(values[:-1] * values[1:] < 0)[: 2 * MAX_ZEROS]
     for index in changes:
         try:
-            found.append(scipy.optimize.brentq(at, grid[index], grid[index + 1], xtol=1e-14))
+            found.append(brentq(at, grid[index], grid[index + 1], xtol=1e-14))
         except (ValueError, RuntimeError):
             continue  # not a number on the way
     return found
@@ -106,6 +111,8 @@ def _crossings(grid: np.ndarray, values: np.ndarray, at: Callable[[float], float
 
 def _touching(grid: np.ndarray, values: np.ndarray, at: Callable[[float], float]) -> list[float]:
     """Places where the function comes near zero without crossing it."""
+    from scipy.optimize import minimize_scalar
+
     sizes = np.abs(values)
     inner = np.nan_to_num(sizes, nan=np.inf)
     minima = 1 + np.flatnonzero((inner[1:-1] <= inner[:-2]) & (inner[1:-1] <= inner[2:]))
@@ -115,7 +122,7 @@ def _touching(grid: np.ndarray, values: np.ndarray, at: Callable[[float], float]
     low = [index for index in minima if inner[index] < 0.02 * (1 + np.median(finite))]
     found = []
     for index in low[: 2 * MAX_ZEROS]:
-        result = scipy.optimize.minimize_scalar(
+        result = minimize_scalar(
             lambda point: abs(at(point)),
             bounds=(grid[index - 1], grid[index + 1]),
             method="bounded",

@@ -7,6 +7,7 @@ functions are those that SymPy finds and those that a numeric search finds.
 """
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -68,6 +69,7 @@ def real_zeros(
     return Zeros(in_order(zeros.points), zeros.complete)
 
 
+@functools.lru_cache(10000)
 def number(value: sympy.Expr) -> Value | None:
     """A real number's value, or None if the expression is none."""
     try:
