@@ -27,10 +27,11 @@ def get_config(stage: str = "first") -> ConfigDict:
     config.limits.max_width = 640
     config.limits.max_length = 201
 
-    config.num_buckets = 16
+    config.num_buckets = 64
     config.num_eval_buckets = 4
-    config.batch_size = 32
+    config.batch_size = 64
     config.num_epochs = 20
+    config.max_steps = 60_000
     config.curriculum_lengths = (6, 12, 24)
     # Wider than by default: users' images are scaled by an estimate, and read from screens.
     config.augmentation.probability = 0.4
@@ -39,13 +40,15 @@ def get_config(stage: str = "first") -> ConfigDict:
     config.augmentation.thickness = 0.7
     config.augmentation.low_resolution = 0.4
 
-    config.model.features = (48, 160)
-    config.model.blocks = (1, 3)
-    config.model.embedding = 96
-    config.model.hidden = 320
-    config.model.attention = 128
+    config.model.features = (64, 192)
+    config.model.blocks = (2, 4)
+    config.model.embedding = 128
+    config.model.hidden = 448
+    config.model.attention = 160
     config.model.dropout = 0.0
+    config.model.dtype = "auto"
 
+    config.optimizer.name = "muon"
     config.optimizer.learning_rate = 1.5e-3
     config.optimizer.schedule = "cosine"
     config.optimizer.warmup_steps = 1_000
@@ -60,9 +63,11 @@ def get_config(stage: str = "first") -> ConfigDict:
         config.seed = STAGES.index(stage)
         config.curriculum_lengths = ()
         config.optimizer.learning_rate = 8e-4
+        config.optimizer.muon_learning_rate = 2e-3
         config.optimizer.warmup_steps = 100
     if stage == "last":
         config.dataset.options.repeats = (12, 1, 1)
         config.num_epochs = 1
         config.optimizer.learning_rate = 3e-4
+        config.optimizer.muon_learning_rate = 8e-4
     return config
