@@ -34,8 +34,11 @@ from im2latex_jax.latex.vocabulary import BOS, EOS, PAD
 from im2latex_jax.model import saved_model
 from im2latex_jax.runtime import backend, compilation
 
-# Pictures that `stream` prepares at a time, in batches: enough for full batches of like sizes.
-BATCHES_AHEAD = 4
+# Images that `stream` prepares at a time: enough for full batches of like sizes.
+IMAGES_AHEAD = 512
+# Images of a batch at the most on a CPU, whose cache a larger one leaves: with 64 an image takes a
+# fifth longer.
+MAX_CPU_BATCH = 16
 # Writing that is too large for the network is shrunk to this factor at the most; smaller it could
 # not be read.
 MAX_SHRINK = 0.5
@@ -127,6 +130,7 @@ class Recognizer:
         batch_size: int = 16,
         beam_size: int = 1,
         constrain: bool = True,
+        dtype: str = "float32",
     ):
         """Wraps a model.
 
@@ -137,6 +141,8 @@ class Recognizer:
           batch_size: pictures decoded at a time, at the most.
           beam_size: hypotheses that the search follows; 1 is greedy.
           constrain: whether only formulas are written that compile (see `syntax`).
+          dtype: of products and convolutions, "float32" or "bfloat16", whatever the model was
+            trained in. bfloat16 gains nothing on CPUs: the products of a step of decoding are small.
 
         Raises:
           Im2latexError: for a setting that makes no sense, or something else than a model.
@@ -154,7 +160,9 @@ class Recognizer:
             )
         if not isinstance(rescale, bool) and not 0 < rescale < math.inf:
             raise Im2latexError(f"rescale must be a bool or a positive factor, not {rescale}")
-        self.model = model
+        if dtype not in ("float32", "bfloat16"):
+            raise Im2latexError(f"dtype must be float32 or bfloat16, not {dtype!r}")
+        self.model = saved_model.with_dtype(model, dtype)
         self._rescale = rescale
         self._batch_size = batch_size
         self._canvases = canvases(model.buckets)
@@ -203,7 +211,7 @@ class Recognizer:
         """Reads pictures as they come, and yields a `Recognition` each, in their order.
 
         Args:
-          pictures: see `__call__`; taken from the iterator a few batches ahead.
+          pictures: see `__call__`; `IMAGES_AHEAD` are taken from the iterator ahead.
           batch_size: instead of the recognizer's. With 1 each picture is answered before the next
             is asked for.
         """
@@ -219,7 +227,7 @@ class Recognizer:
         ahead: collections.deque = collections.deque()
         with concurrent.futures.ThreadPoolExecutor(thread_name_prefix="im2latex") as pool:
             try:
-                count = BATCHES_AHEAD * batch_size
+                count = max(IMAGES_AHEAD, batch_size)
                 # Each is submitted as it is taken: the next one may be the same object, changed.
                 while part := [self._submit(pool, p) for p in itertools.islice(iterator, count)]:
                     ahead.append(part)
@@ -313,8 +321,13 @@ class Recognizer:
         for number, picture in enumerate(prepared):
             for ink in picture.inks:
                 groups.setdefault(self._canvas(ink), []).append((number, ink))
+        if jax.default_backend() == "cpu":
+            batch_size = min(batch_size, MAX_CPU_BATCH)
         best: dict[int, _Answer] = {}
         for canvas, rows in groups.items():
+            # A batch goes on until its last formula ends: put those together that end about the
+            # same time.
+            rows.sort(key=lambda row: token_budget(*row[1].shape))
             for start in range(0, len(rows), batch_size):
                 part = rows[start : start + batch_size]
                 answers = self._read_batch([ink for _, ink in part], canvas, batch_size)

@@ -1,10 +1,12 @@
 import concurrent.futures
 import dataclasses
+import math
 import os
 import subprocess
 import sys
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,6 +16,7 @@ from im2latex_jax import images
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.input_pipeline import Bucket
 from im2latex_jax.latex.vocabulary import BOS, EOS
+from im2latex_jax.model import saved_model
 from im2latex_jax.recognizer import Recognizer, token_budget
 from im2latex_jax.rendering import mathtext
 from im2latex_jax.training import state as train_state
@@ -278,3 +281,37 @@ def test_reading_is_the_same_with_64_bits(tmp_path):
         for bits in ("0", "1")
     ]
     assert printed[0] == printed[1] and printed[0].count("\n") == 4
+
+
+def test_images_are_read_in_the_dtype_that_is_asked_for_whatever_they_were_trained_in(pictures):
+    trained = saved_model.with_dtype(tiny_model.build(), "bfloat16")
+    exact = Recognizer(trained, batch_size=4)
+    narrow = Recognizer(trained, batch_size=4, dtype="bfloat16")
+    assert exact.model.network.encoder.dtype == jnp.float32
+    assert narrow.model.network.decoder.dtype == jnp.bfloat16
+    plain = Recognizer(tiny_model.build(), batch_size=4)(pictures)
+    assert [a.log_prob for a in exact(pictures)] == [a.log_prob for a in plain]
+    assert all(math.isfinite(a.log_prob) for a in narrow(pictures) if a.ink is not None)
+    with pytest.raises(Im2latexError, match="dtype must be float32 or bfloat16, not 'int8'"):
+        Recognizer(trained, dtype="int8")
+
+
+def test_batches_hold_images_that_end_at_about_the_same_time(recognizer, monkeypatch):
+    seen = []
+    read = Recognizer._read_batch
+
+    def note(self, inks, canvas, batch_size):
+        seen.append((canvas, [ink.shape[1] for ink in inks]))
+        return read(self, inks, canvas, batch_size)
+
+    monkeypatch.setattr(Recognizer, "_read_batch", note)
+    rng = np.random.default_rng(0)
+    widths = rng.permutation(np.arange(8, 56, 4))
+    images = [np.pad(np.zeros((10, width), np.uint8), 6, constant_values=255) for width in widths]
+    reader = Recognizer(recognizer.model, batch_size=4, rescale=False)
+    answers = reader(images)
+    assert [a.ink.shape[1] for a in answers] == [reader([x])[0].ink.shape[1] for x in images]
+    for canvas in {canvas for canvas, _ in seen[: len(seen) - len(images)]}:
+        parts = [part for c, part in seen[: len(seen) - len(images)] if c == canvas]
+        joined = [width for part in parts for width in part]
+        assert joined == sorted(joined)

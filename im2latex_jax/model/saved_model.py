@@ -72,6 +72,16 @@ class TrainedModel:
     trained_on: tuple[TrainingData, ...] = ()
 
 
+def with_dtype(model: TrainedModel, dtype: str) -> TrainedModel:
+    """The same model, which computes its products and convolutions in `dtype`."""
+    if model.network.encoder.dtype == jnp.dtype(dtype):
+        return model
+    config = model.config.copy_and_resolve_references()
+    config.dtype = dtype
+    network = im2latex.build(config, len(model.vocabulary))
+    return dataclasses.replace(model, network=network, config=config)
+
+
 def save(folder: pathlib.Path, model: TrainedModel, dtype: npt.DTypeLike = np.float32) -> None:
     """Writes a model's three files; each appears whole or not at all.
 

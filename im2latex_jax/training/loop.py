@@ -245,14 +245,15 @@ def export(
     params = sharding.fetch(state.best_params)
     if not multihost.is_first():
         return fit.temperature
-    # what it could read before it was fine-tuned may be larger
+    # Few shapes, which hold all examples: each is a program that recognition compiles. What the
+    # model could read before it was fine-tuned may be larger.
     known = experiment.initial.buckets if experiment.initial else ()
     trained = saved_model.TrainedModel(
         experiment.model,
         experiment.config.model,
         params,
         experiment.vocabulary,
-        init_from.merge_buckets(known, (*experiment.buckets, *experiment.eval_buckets)),
+        init_from.merge_buckets(known, experiment.eval_buckets),
         fit.temperature,
         experiment.train.writing_scale(),
         experiment.trained_on,
