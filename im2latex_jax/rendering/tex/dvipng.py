@@ -1,16 +1,14 @@
 """Draws the pages of a DVI file with dvipng, each cropped to its ink."""
 
 import dataclasses
-import pathlib
 import re
 import struct
 from collections.abc import Iterator, Sequence
 
+from im2latex_jax.rendering.limits import too_large
 from im2latex_jax.rendering.tex import sandbox
 
-MAX_WIDTH_INCHES = 36
-MAX_HEIGHT_INCHES = 24
-
+_DVI = "batch.dvi"
 _WARNING = re.compile(r"dvipng warning: (.*?)(?: dvipng warning:| \(page not rendered\)|,|$)", re.M)
 _PNG_END = b"IEND\xaeB`\x82"
 
@@ -29,48 +27,44 @@ def is_whole_png(content: bytes) -> bool:
 
 
 def draw_pages(
-    dvi: str, pages: Sequence[int], dpi: int, folder: pathlib.Path, seconds: int
+    dvi: bytes, pages: Sequence[int], dpi: int, seconds: int
 ) -> Iterator[tuple[int, Drawing]]:
-    """Draws pages of a DVI file in a folder; yields each page's number and its drawing, in order.
+    """Draws pages of a DVI file; yields each page's number and its drawing, in order.
 
     Args:
-      dvi: the file's name.
+      dvi: the file, in which `dvi.find_forbidden` found nothing.
       pages: ascending numbers, from 1.
       dpi: pixels an inch.
-      folder: the working folder.
       seconds: the limit of processor time of one run of dvipng.
     """
     waiting = list(pages)
     while waiting:
-        run = _dvipng(dvi, waiting, dpi, folder, seconds)
+        run = _dvipng(dvi, waiting, dpi, seconds)
         for position, page in enumerate(waiting):
-            drawing = _read_picture(page, dpi, folder)
+            drawing = _read_image(run.files.get(f"{page}.png", b""), dpi)
             if drawing is not None:
                 yield page, drawing
             elif len(waiting) == 1:
                 yield page, Drawing(None, f"dvipng cannot draw it: {_failure(run)}")
             else:
                 # The page was left out or ended the run. Alone it has all the limits to itself.
-                yield from draw_pages(dvi, [page], dpi, folder, seconds)
+                yield from draw_pages(dvi, [page], dpi, seconds)
                 waiting = waiting[position + 1 :]
                 break
         else:
             return
 
 
-def _dvipng(
-    dvi: str, pages: Sequence[int], dpi: int, folder: pathlib.Path, seconds: int
-) -> sandbox.Run:
-    for page in pages:
-        (folder / f"{page}.png").unlink(missing_ok=True)
+def _dvipng(dvi: bytes, pages: Sequence[int], dpi: int, seconds: int) -> sandbox.Run:
     return sandbox.run(
         [
             *("dvipng", "-D", str(dpi), "-T", "tight", "-bg", "White", "-o", "%d.png"),
             # No Ghostscript, whatever a \special asks for; no picture where a glyph is missing.
-            *("--nogs", "--norawps", "--picky", "-pp", _ranges(pages), dvi),
+            *("--nogs", "--norawps", "--picky", "-pp", _ranges(pages), f"../in/{_DVI}"),
         ],
-        folder,
         sandbox.Limits(cpu_seconds=seconds, wall_seconds=10 * seconds, memory_mib=512),
+        files={_DVI: dvi},
+        wanted=[".png"],
     )
 
 
@@ -92,17 +86,12 @@ def _ranges(pages: Sequence[int]) -> str:
     return ",".join(f"{first}-{last}" for first, last in ranges)
 
 
-def _read_picture(page: int, dpi: int, folder: pathlib.Path) -> Drawing | None:
-    """The drawn page, or why it is no picture of a formula; None if it is missing or half there."""
-    try:
-        png = (folder / f"{page}.png").read_bytes()
-    except FileNotFoundError:
-        return None
+def _read_image(png: bytes, dpi: int) -> Drawing | None:
+    """The drawn page, or why it is no image of a formula; None if it is missing or half there."""
     if not is_whole_png(png):
         return None
     width, height = struct.unpack(">II", png[16:24])
-    if width > MAX_WIDTH_INCHES * dpi or height > MAX_HEIGHT_INCHES * dpi:
-        reason = f"larger than {MAX_WIDTH_INCHES} by {MAX_HEIGHT_INCHES} inches"
+    if reason := too_large(width, height, dpi):
         return Drawing(None, reason)
     if (width, height) == (1, 1):
         return Drawing(None, "draws nothing")

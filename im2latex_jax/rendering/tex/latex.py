@@ -6,17 +6,23 @@ out as it is: `dvipng -T tight` crops the page to its ink, as the preview packag
 """
 
 import dataclasses
-import pathlib
 import re
 import secrets
 from collections.abc import Sequence
 
 from im2latex_jax.errors import Im2latexError
-from im2latex_jax.latex.commands import COMMANDS
+from im2latex_jax.latex.commands import ENVIRONMENTS
+from im2latex_jax.rendering.limits import too_large
 from im2latex_jax.rendering.styles import FAMILIES, RenderStyle
-from im2latex_jax.rendering.tex import sandbox
+from im2latex_jax.rendering.tex import dvi, sandbox, tex_state
 
-DVI = "batch.dvi"
+# Processor time that TeX may take for one formula: fifty times what the longest ones need.
+STALL_SECONDS = 0.5
+
+_AMSMATH_DISPLAY = "equation*"  # what amsmath makes of displaymath
+_DVI = "batch.dvi"
+_POINTS_PER_INCH = 72.27
+_SCALED_POINTS = 65536  # a point's
 
 _PREAMBLE = r"""\documentclass[%(point_size)dpt]{article}
 \makeatletter
@@ -39,19 +45,28 @@ _PREAMBLE = r"""\documentclass[%(point_size)dpt]{article}
 \providecommand\bm{\boldsymbol}
 \newbox\im@box
 \expandafter\let\expandafter\im@ship\csname tex_shipout:D\endcsname
-\def\im@digest{\pdfmdfivesum{\the\hsize\the\vsize\the\textwidth\the\linewidth\the\mag
-  \the\hoffset\the\voffset\the\mathsurround\the\everymath\the\everydisplay\the\everyhbox
-  \the\everyvbox\the\everypar\the\everycr\the\catcode`\\\the\catcode`\{\the\catcode`\}%%
-  \the\catcode`\$\the\catcode`\&\the\catcode`\#\the\catcode`\^\the\catcode`\_\the\catcode`\%%
-  \meaning\end\meaning\im@start\meaning\im@end%(meanings)s}}
+\def\im@digest{\pdfmdfivesum{%(state)s}}
 \def\im@start#1{\message{<%(mark)s F #1>}\setbox\im@box\vbox\bgroup\tracinglostchars=3 }
+%% Environments too are a closed list, whatever text came to stand after \begin. Nothing is left to
+%% write files with, or to speak to drawing programs.
+\let\im@begin\begin
+\def\begin#1{\expandafter\ifx\csname im@may@#1\endcsname\@empty
+  \expandafter\im@begin\else\expandafter\im@mustnot\fi{#1}}
+\def\im@mustnot#1{\errmessage{Environment #1 is not one that formulas may use}}
+%(environments)s
+\def\im@forbid#1{\expandafter\let\csname #1\endcsname\im@undefined
+  \expandafter\let\csname tex_#1:D\endcsname\im@undefined}
+\im@forbid{special}\im@forbid{openout}\im@forbid{scantokens}\im@forbid{pdffiledump}
+\im@forbid{filedump}\im@forbid{pdffilesize}\im@forbid{filesize}\im@forbid{pdffilemoddate}
+\im@forbid{filemoddate}\im@forbid{pdfmapfile}\im@forbid{pdfmapline}
 %% The empty paragraph sets TeX's count of errors, which ends the run at 100, back to zero.
 \def\im@end#1{\egroup\setbox\z@\vbox{\noindent}\count\z@=#1 %%
-  \message{<%(mark)s E #1 \the\currentgrouplevel>}%%
+  \message{<%(mark)s E #1 \the\currentgrouplevel\space\number\wd\im@box\space
+    \number\ht\im@box\space\number\dp\im@box>}%%
   \ifnum\currentgrouplevel>\z@ \read\sixt@@n to\im@stop\fi
   \im@ship\box\im@box}
 \def\im@state{\message{<%(mark)s S \im@digest>}}
-\begin{document}
+\im@begin{document}
 \makeatletter
 \let\label\@gobble
 %% TeX has room for 16 math fonts, given out when first asked for. All are asked for here, in one
@@ -59,10 +74,10 @@ _PREAMBLE = r"""\documentclass[%(point_size)dpt]{article}
 \def\im@alphabets{\mathrm{}\mathcal{}\mathbb{}\mathbf{}\mathit{}\mathsf{}\mathfrak{}\mathscr{}%%
   \mathtt{}}
 \setbox\z@\hbox{$\im@alphabets$\boldmath$\im@alphabets$}
-\im@state
 \makeatother
+\csname im@state\endcsname
 """
-_FORMULA = r"""\csname im@start\endcsname{%(number)d}%(bold)s\begin{%(math)s}
+_FORMULA = r"""\csname im@start\endcsname{%(number)d}%(bold)s\csname im@begin\endcsname{%(math)s}
 %(formula)s
 \end{%(math)s}\csname im@end\endcsname{%(number)d}
 """
@@ -87,23 +102,23 @@ class Typesetting:
         it has no meaning.
       unchanged: TeX's state (commands, lengths, categories) was at the end as at the start.
       num_pages: the number of pages written.
+      dvi: the DVI file, formula n (from 0) on page n + 1. Only to be drawn where there is no
+        failure.
     """
 
     failures: dict[int, str]
     stopped_at: int | None
     unchanged: bool
     num_pages: int
+    dvi: bytes = dataclasses.field(repr=False)
 
 
-def typeset(
-    formulas: Sequence[str], styles: Sequence[RenderStyle], folder: pathlib.Path, seconds: int
-) -> Typesetting:
-    """Sets formulas into the folder's `batch.dvi`, formula n (from 0) on page n + 1.
+def typeset(formulas: Sequence[str], styles: Sequence[RenderStyle], seconds: int) -> Typesetting:
+    """Sets formulas, a page each.
 
     Args:
       formulas: LaTeX math without delimiters, at least one.
       styles: of each formula; all share a document (`RenderStyle.document`).
-      folder: the working folder.
       seconds: the limit of processor time.
 
     Raises:
@@ -111,13 +126,19 @@ def typeset(
     """
     mark = secrets.token_hex(8)  # no formula can know it, and so none can forge a marker
     document = _document(formulas, styles, mark)
-    (folder / "batch.tex").write_bytes(document.encode("utf-8", errors="replace"))
     run = sandbox.run(
         ["latex", "-no-shell-escape", "-interaction=nonstopmode", "batch.tex"],
-        folder,
-        sandbox.Limits(cpu_seconds=seconds, wall_seconds=10 * seconds),
+        sandbox.Limits(
+            cpu_seconds=seconds,
+            wall_seconds=10 * seconds,
+            stall_seconds=STALL_SECONDS,
+            progress=f"<{mark}",
+            memory_mib=512,
+        ),
+        files={"batch.tex": document.encode("utf-8", errors="replace")},
+        wanted=[_DVI],
     )
-    return _read_messages(run, mark, styles[0])
+    return _read_messages(run, mark, styles)
 
 
 def _document(formulas: Sequence[str], styles: Sequence[RenderStyle], mark: str) -> str:
@@ -125,7 +146,10 @@ def _document(formulas: Sequence[str], styles: Sequence[RenderStyle], mark: str)
         "point_size": styles[0].point_size,
         "family": FAMILIES[styles[0].family].preamble,
         "mark": mark,
-        "meanings": "".join(f"\\meaning\\{command}" for command in sorted(COMMANDS)),
+        "state": tex_state.written_out(),
+        "environments": "".join(
+            rf"\@namedef{{im@may@{name}}}{{}}" for name in (*sorted(ENVIRONMENTS), _AMSMATH_DISPLAY)
+        ),
     }
     pages = [
         _FORMULA
@@ -140,14 +164,14 @@ def _document(formulas: Sequence[str], styles: Sequence[RenderStyle], mark: str)
     return preamble + "".join(pages) + _ENDING
 
 
-def _read_messages(run: sandbox.Run, mark: str, style: RenderStyle) -> Typesetting:
+def _read_messages(run: sandbox.Run, mark: str, styles: Sequence[RenderStyle]) -> Typesetting:
     before, *pieces = re.split(rf"<{mark} (?=[FE] \d|S [0-9A-F]{{32}}>)", run.output)
     failures: dict[int, str] = {}
     digests = []
     last, open_formula = -1, False
     for piece in pieces:
         head, _, printed = piece.partition(">")
-        kind, value, *level = head.split()
+        kind, value, *box = head.split()
         if kind == "S":
             digests.append(value)
             continue
@@ -157,24 +181,41 @@ def _read_messages(run: sandbox.Run, mark: str, style: RenderStyle) -> Typesetti
         error = first_error(printed)
         if error:
             failures.setdefault(last, error)
-        if level and level != ["0"]:
+        if box and box[0] != "0":
             open_formula = True
             failures.setdefault(last, "leaves a group open")
             break
+        if box and (large := _too_large(box[1:], styles[last])):
+            failures.setdefault(last, large)
     if last < 0:
-        raise TexError(_broken_setup(before + "".join(pieces), run, style))
+        raise TexError(_broken_setup(before + "".join(pieces), run, styles[0]))
     finished = len(digests) == 2 and not open_formula and not run.exceeded
     if run.exceeded:
         failures[last] = f"over the limit of {run.exceeded}"
     elif not finished:
         failures.setdefault(last, "ends the document, or swallows what follows it")
     pages = _PAGES.search(run.output)
+    written = run.files.get(_DVI, b"")
+    whole = finished
+    if finished:
+        try:
+            forbidden = dvi.find_forbidden(written)
+            failures |= {page - 1: why for page, why in forbidden.items() if page <= len(styles)}
+        except dvi.DviError:
+            whole = False
     return Typesetting(
         failures,
         stopped_at=None if finished else last,
-        unchanged=finished and digests[0] == digests[1],
+        unchanged=whole and digests[0] == digests[1],
         num_pages=int(pages[1]) if pages else 0,
+        dvi=written,
     )
+
+
+def _too_large(box: Sequence[str], style: RenderStyle) -> str | None:
+    """Why a box is too large to be drawn; it is its width, height and depth in scaled points."""
+    width, height, depth = (int(size) / _SCALED_POINTS / _POINTS_PER_INCH for size in box)
+    return too_large(width * style.dpi, (height + depth) * style.dpi, style.dpi)
 
 
 def first_error(printed: str) -> str | None:

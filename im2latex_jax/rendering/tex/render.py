@@ -7,8 +7,6 @@ for all font families also texlive-fonts-extra and lmodern).
 import collections
 import concurrent.futures
 import dataclasses
-import pathlib
-import tempfile
 from collections.abc import Iterator, Sequence
 
 from im2latex_jax.errors import Im2latexError
@@ -124,10 +122,5 @@ def _draw(
     reasons = {index: refusal(formulas[index]) for index in indices}
     drawings = {index: Drawing(None, reason) for index, reason in reasons.items() if reason}
     sound = [index for index in indices if reasons[index] is None]
-    with tempfile.TemporaryDirectory(prefix="im2latex-") as folder:
-        drawn = draw_batch(
-            [formulas[index] for index in sound],
-            [styles[index] for index in sound],
-            pathlib.Path(folder),
-        )
+    drawn = draw_batch([formulas[index] for index in sound], [styles[index] for index in sound])
     return drawings | dict(zip(sound, drawn, strict=True))

@@ -25,10 +25,10 @@ def test_an_undefined_command_is_named():
 
 
 @needs_latex
-def test_each_error_goes_to_its_formula(tmp_path):
+def test_each_error_goes_to_its_formula():
     formulas = ["x", r"\foo", "y", "x^2^3", "z"]
 
-    run = typeset(formulas, [RenderStyle()] * 5, tmp_path, seconds=10)
+    run = typeset(formulas, [RenderStyle()] * 5, seconds=10)
 
     assert run.failures == {1: r"Undefined control sequence \foo", 3: "Double superscript"}
     assert run.stopped_at is None
@@ -37,8 +37,8 @@ def test_each_error_goes_to_its_formula(tmp_path):
 
 
 @needs_latex
-def test_the_formula_that_ends_the_run_is_found(tmp_path):
-    run = typeset(["x", r"\read16 to\x", "y"], [RenderStyle()] * 3, tmp_path, seconds=10)
+def test_the_formula_that_ends_the_run_is_found():
+    run = typeset(["x", r"\read16 to\x", "y"], [RenderStyle()] * 3, seconds=10)
 
     assert run.stopped_at == 1
     assert not run.unchanged
@@ -56,16 +56,16 @@ def test_the_formula_that_ends_the_run_is_found(tmp_path):
         r"\label{eq:1}x\eqno(3)",
     ],
 )
-def test_honest_commands_leave_tex_as_it_was(formula, tmp_path):
-    run = typeset([formula], [RenderStyle()], tmp_path, seconds=10)
+def test_honest_commands_leave_tex_as_it_was(formula):
+    run = typeset([formula], [RenderStyle()], seconds=10)
 
     assert (run.failures, run.stopped_at, run.unchanged) == ({}, None, True)
 
 
 @needs_latex
-def test_a_font_family_that_is_not_installed_is_named_with_its_package(tmp_path, monkeypatch):
+def test_a_font_family_that_is_not_installed_is_named_with_its_package(monkeypatch):
     absent = Family(r"\usepackage{no-such-package}", "texlive-fonts-absent")
     monkeypatch.setitem(styles.FAMILIES, "absent", absent)
 
     with pytest.raises(TexError, match=r"no-such-package.sty.*'absent'.*texlive-fonts-absent"):
-        typeset(["x"], [RenderStyle(family="absent")], tmp_path, seconds=10)
+        typeset(["x"], [RenderStyle(family="absent")], seconds=10)
