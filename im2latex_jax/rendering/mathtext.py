@@ -18,6 +18,9 @@ import numpy as np
 
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex.lexer import detokenize, tokenize
+from im2latex_jax.latex.safety import MAX_CHARACTERS
+
+_SHOWN_CHARACTERS = 200  # of a formula in a message
 
 FONTS = ("cm", "stix", "stixsans", "dejavusans", "dejavuserif")
 
@@ -91,6 +94,10 @@ def draw(formula: str, font: str = "cm", font_size: float = 12.0, dpi: float = 1
     """
     if font not in FONTS:
         raise MathtextError(f"unknown mathtext font {font!r}: choose one of {', '.join(FONTS)}")
+    if len(formula) > MAX_CHARACTERS:
+        raise MathtextError(
+            f"{len(formula)} characters are too many for a formula: at most {MAX_CHARACTERS}"
+        )
     if re.search(r"(?<!\\)\$", formula):
         raise MathtextError(f"leave the dollar signs out of the formula: {formula}")
     text = to_mathtext(formula)
@@ -190,4 +197,5 @@ def _reason(message: str, text: str) -> str:
     """Mathtext's several lines (formula, caret, exception) as one."""
     last = message.strip().splitlines()[-1]
     reason = re.sub(r"^Parse\w*Exception: ", "", last)
-    return f"mathtext cannot draw {text}: {reason}"
+    shown = text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
+    return f"mathtext cannot draw {shown}: {reason}"

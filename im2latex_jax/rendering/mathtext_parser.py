@@ -11,14 +11,21 @@ It is built on internals of matplotlib (3.8 and later); a test compares it with 
 import re
 from typing import Any
 
-from matplotlib._mathtext import Hlist, Node, Parser, ParserState
+from matplotlib._mathtext import Glue, Hlist, Kern, List, Node, Parser, ParserState
 from matplotlib._mathtext_data import tex2uni
 from pyparsing import ParseBaseException, ParseResults
+
+from im2latex_jax.rendering.limits import too_large
 
 _TOKEN = re.compile(r"\s*(\\[A-Za-z]+|\\.|\S)")
 _CHARACTER = re.compile(r"[a-zA-Z0-9+\-*/<>=:,.;!?&@()\[\]|\x80-\U0001ffff]|\\[%{}\[\]_|]")
 _CONTROL_WORD = re.compile(r"\\[A-Za-z]+")
 _END = ""  # behind the last token
+_MOST_FOR_PYPARSING = 2000  # tokens; mathtext's own parser takes half a second for as many
+
+
+class TooLargeError(ValueError):
+    """The formula's image would be larger than any that is drawn; the message is the reason."""
 
 
 class _UnknownError(Exception):
@@ -35,6 +42,20 @@ def _one(result: Any) -> Node:
     return result[0] if isinstance(result, list) else result
 
 
+def _moved(boxes: List) -> float:
+    """The sum of all movements by spaces, in pixels, those to the left counted as positive."""
+    moved, waiting = 0.0, [boxes]
+    while waiting:
+        for child in waiting.pop().children:
+            if isinstance(child, List):
+                waiting.append(child)
+            elif isinstance(child, Glue):
+                moved += abs(child.glue_spec.width)
+            elif isinstance(child, Kern):
+                moved += abs(child.width)
+    return moved
+
+
 class DirectParser(Parser):
     """`matplotlib._mathtext.Parser` with a quick way for common formulas.
 
@@ -42,13 +63,29 @@ class DirectParser(Parser):
     """
 
     def parse(self, s: str, fonts_object, fontsize: float, dpi: float) -> Hlist:
-        """The boxes of a formula `$...$`, as the base class gives them."""
+        """The boxes of a formula `$...$`, as the base class gives them.
+
+        Raises:
+          TooLargeError: they would make too large an image.
+        """
+        boxes = self._parse(s, fonts_object, fontsize, dpi)
+        # Mathtext makes an image of all that is painted, wherever spaces have moved it.
+        width = max(abs(boxes.width), _moved(boxes))
+        if reason := too_large(width, boxes.height + boxes.depth, dpi):
+            raise TooLargeError(reason)
+        return boxes
+
+    def _parse(self, s: str, fonts_object, fontsize: float, dpi: float) -> Hlist:
         self._state_stack = [ParserState(fonts_object, "default", "rm", fontsize, dpi)]
         self._em_width_cache = {}
         try:
             return self._formula(s[1:-1])
         except (_UnknownError, ParseBaseException):
             self._needs_space_after_subsuper = False
+            if len(self._tokens) > _MOST_FOR_PYPARSING:
+                raise TooLargeError(
+                    f"of more than {_MOST_FOR_PYPARSING} tokens, only plain formulas can be drawn"
+                ) from None
             return super().parse(s, fonts_object, fontsize, dpi)
         finally:
             self._state_stack = []

@@ -127,3 +127,28 @@ def test_fonts_that_others_clear_do_not_change_what_is_drawn():
     mathtext._parser()._parse_cached.cache_clear()
     after = [mathtext.draw(formula, "dejavusans", 11) for formula in formulas]
     assert all(np.array_equal(one, other) for one, other in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize(
+    "formula, reason",
+    [
+        (r"x\hspace{1000000000000}y", "larger than 36 by 24 inches"),
+        (r"x\hspace{100000}y", "larger than 36 by 24 inches"),
+        (r"x\hspace{-100000}y\hspace{100000}z", "larger than 36 by 24 inches"),
+        (rf"x\hspace{{{'9' * 400}}}y", "larger than 36 by 24 inches"),
+        ("x" * 600, "larger than 36 by 24 inches"),
+        ("x" * 3000 + r"\middle", "of more than 2000 tokens"),
+        ("x" * 20_001, "20001 characters are too many"),
+    ],
+)
+def test_what_is_too_large_is_refused_before_it_is_drawn(formula, reason):
+    with pytest.raises(mathtext.MathtextError, match=reason) as raised:
+        mathtext.draw(formula)
+    assert len(str(raised.value)) < 400
+
+
+def test_the_limit_of_pixels_goes_with_the_resolution():
+    formula = r"\frac{a}{b}" + "x" * 100
+    assert mathtext.draw(formula, dpi=600).shape[1] > 5000
+    with pytest.raises(mathtext.MathtextError, match="larger than 64 megapixels at 6000 dpi"):
+        mathtext.draw(formula, dpi=6000)
