@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import re
+import stat
 from collections.abc import Generator, Iterator, Sequence
 
 from im2latex_jax.errors import Im2latexError
@@ -20,11 +21,13 @@ from im2latex_jax.rendering import mathtext
 from im2latex_jax.rendering.styles import RenderStyle
 from im2latex_jax.rendering.tex.dvipng import is_whole_png
 from im2latex_jax.rendering.tex.render import Rendered, render_formulas
-from im2latex_jax.runtime import files, workers
+from im2latex_jax.runtime import files, locks, workers
 
 ENGINES = ("latex", "mathtext")
 INDEX, REJECTED, SETTINGS = "index.tsv", "rejected.tsv", "render.json"
+LOCK = "render.lock"
 
+_PATIENCE = 5.0  # seconds to wait for a process that is just ending
 _CHUNK = 64  # formulas that a worker process draws at a time
 _Task = tuple[str, float, int]  # formula, font size, dots per inch
 
@@ -80,6 +83,7 @@ def render_to_folder(
 
     Raises:
       RenderFolderError: unknown engine; the folder holds other work or cannot be written to.
+      Im2latexError: another process draws into the folder.
       FormulaFileError: the file cannot be read.
       MissingProgramError, TexError: as `render_formulas`.
     """
@@ -92,33 +96,60 @@ def render_to_folder(
     out = pathlib.Path(out)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        _claim(out, file.lines, engine, style)
-        drawn, rejected = _finished(out)
-        num_resumed = len(drawn) + len(rejected)
-        waiting = [n for n in range(len(file.lines)) if n not in drawn and n not in rejected]
-        with (
-            (out / INDEX).open("a", encoding="utf-8", newline="\n", buffering=1) as index,
-            (out / REJECTED).open("a", encoding="utf-8", newline="\n", buffering=1) as refused,
-            contextlib.closing(
-                render_lines([file.lines[n] for n in waiting], engine, style, jobs, progress)
-            ) as rendered,
-        ):
-            for number, (png, reason) in zip(waiting, rendered, strict=True):
-                if png is None:
-                    refused.write(f"{number}\t{_one_field(reason)}\n")
-                    rejected.add(number)
-                else:
-                    name = picture_name(number)
-                    (out / name).write_bytes(png)
-                    index.write(f"{name}\t{_one_field(file.lines[number].formula)}\n")
-                    drawn.add(number)
-        _sort_tables(out)
+        _require_files(out)
+        refusal = f"another process draws into {out}: wait for its end"
+        with locks.held(out / LOCK, refusal, _PATIENCE):
+            _claim(out, file.lines, engine, style)
+            drawn, rejected = _finished(out)
+            num_resumed = len(drawn) + len(rejected)
+            waiting = [n for n in range(len(file.lines)) if n not in drawn and n not in rejected]
+            rendered = render_lines([file.lines[n] for n in waiting], engine, style, jobs, progress)
+            for number, png in _written(out, file.lines, waiting, rendered):
+                (drawn if png else rejected).add(number)
+            _sort_tables(out)
     except OSError as error:
         raise RenderFolderError(
             f"cannot write to {error.filename or out}: {error.strerror}; what is finished is kept, "
             "start again to go on"
         ) from error
     return RenderSummary(len(file.lines), len(drawn), len(rejected), num_resumed, file.remark)
+
+
+def _written(
+    out: pathlib.Path,
+    lines: Sequence[FormulaLine],
+    numbers: Sequence[int],
+    rendered: Generator[tuple[bytes | None, str | None], None, None],
+) -> Iterator[tuple[int, bool]]:
+    """Writes images and tables; yields each line's number, and whether it has an image."""
+    with (
+        (out / INDEX).open("a", encoding="utf-8", newline="\n", buffering=1) as index,
+        (out / REJECTED).open("a", encoding="utf-8", newline="\n", buffering=1) as refused,
+        contextlib.closing(rendered),
+    ):
+        for number, (png, reason) in zip(numbers, rendered, strict=True):
+            if png is None:
+                refused.write(f"{number}\t{_one_field(reason)}\n")
+            else:
+                name = picture_name(number)
+                _write_image(out / name, png)
+                index.write(f"{name}\t{_one_field(lines[number].formula)}\n")
+            yield number, png is not None
+
+
+def _require_files(out: pathlib.Path) -> None:
+    """Refuses links and pipes in the place of what is written: they would lead elsewhere."""
+    for name in (INDEX, REJECTED, SETTINGS, LOCK):
+        path = out / name
+        if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
+            raise RenderFolderError(f"{path} is not a file of an earlier run: remove it")
+
+
+def _write_image(path: pathlib.Path, png: bytes) -> None:
+    """Writes a new file, whatever stands in its place: no link is followed."""
+    path.unlink(missing_ok=True)
+    with path.open("xb") as file:
+        file.write(png)
 
 
 def picture_name(number: int) -> str:

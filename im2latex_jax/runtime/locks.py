@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import os
 import pathlib
 import sys
 import time
@@ -35,7 +36,7 @@ def held(
       Im2latexError: another process holds it.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("w") as opened:
+    with open(file, "a", opener=_without_links) as opened:
         deadline = time.monotonic() + patience
         while not _locked(opened.fileno()):
             if time.monotonic() >= deadline:
@@ -45,6 +46,10 @@ def held(
                 remark = ""
             time.sleep(0.2)
         yield
+
+
+def _without_links(path: str, mode: int) -> int:
+    return os.open(path, mode | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 
 def _locked(descriptor: int) -> bool:

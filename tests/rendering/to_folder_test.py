@@ -1,5 +1,6 @@
 """A folder of pictures: what it holds, and that an interrupted run goes on to the same end."""
 
+import errno
 import os
 import pathlib
 import shutil
@@ -10,10 +11,12 @@ import time
 
 import pytest
 
+from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex.files import FormulaFileError
 from im2latex_jax.rendering import mathtext, to_folder
 from im2latex_jax.rendering.styles import RenderStyle
 from im2latex_jax.rendering.to_folder import RenderFolderError, render_to_folder
+from im2latex_jax.runtime import locks
 
 needs_tex = pytest.mark.skipif(
     shutil.which("latex") is None or shutil.which("dvipng") is None,
@@ -169,19 +172,61 @@ def test_a_folder_of_other_work_is_left_alone(formulas, tmp_path, stub_engine):
     assert contents(out) == {k: v for k, v in before.items() if k != "render.json"}
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full on this system")
-def test_a_full_disk_is_told_in_one_line(formulas, tmp_path, stub_engine):
+def test_a_full_disk_is_told_in_one_line(formulas, tmp_path, stub_engine, monkeypatch):
     out, reference = tmp_path / "out", tmp_path / "reference"
     render_to_folder(formulas, reference)
-    out.mkdir()
-    (out / "000002.png").symlink_to("/dev/full")
+    original = to_folder._write_image
 
-    with pytest.raises(RenderFolderError, match="No space left on device; what is finished is"):
-        render_to_folder(formulas, out)
+    def write(path, png):
+        if path.name == "000002.png":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        original(path, png)
 
-    (out / "000002.png").unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(to_folder, "_write_image", write)
+        with pytest.raises(RenderFolderError, match="No space left on device; what is finished is"):
+            render_to_folder(formulas, out)
+
     assert render_to_folder(formulas, out).num_resumed == 2
     assert contents(out) == contents(reference)
+
+
+def test_planted_links_are_not_followed(formulas, tmp_path, stub_engine):
+    out, victim = tmp_path / "out", tmp_path / "victim"
+    out.mkdir()
+    victim.write_text("kept")
+    (out / "000000.png").symlink_to(victim)
+    render_to_folder(formulas, out)
+
+    assert victim.read_text() == "kept"
+    assert not (out / "000000.png").is_symlink()
+
+
+@pytest.mark.parametrize("name", ["index.tsv", "rejected.tsv", "render.json", "render.lock"])
+def test_tables_that_are_links_or_pipes_are_refused(name, formulas, tmp_path, stub_engine):
+    victim = tmp_path / "victim"
+    victim.write_text("kept\n")
+    for plant in (lambda path: path.symlink_to(victim), os.mkfifo):
+        out = tmp_path / plant.__name__
+        out.mkdir()
+        plant(out / name)
+
+        with pytest.raises(RenderFolderError, match=rf"{name} is not a file of an earlier run"):
+            render_to_folder(formulas, out)
+    assert victim.read_text() == "kept\n"
+
+
+def test_two_processes_do_not_draw_into_one_folder(formulas, tmp_path, stub_engine, monkeypatch):
+    monkeypatch.setattr(to_folder, "_PATIENCE", 0.0)
+    out = tmp_path / "out"
+    with (
+        locks.held(out / "render.lock", ""),
+        pytest.raises(Im2latexError, match=f"another process draws into {out}: wait"),
+    ):
+        render_to_folder(formulas, out)
+
+    assert not (out / "index.tsv").exists()
+    assert render_to_folder(formulas, out).num_drawn == 4
 
 
 def test_mistakes_in_the_call(formulas, tmp_path):
