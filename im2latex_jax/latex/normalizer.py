@@ -170,6 +170,7 @@ _OUTER_MATH = re.compile(
 )
 _BORDER = re.compile(r"\\(left|right|begin|end)(?![A-Za-z])")
 _DIMENSION = re.compile(r"-?[0-9]*(\.[0-9]*)?(pt|pc|in|bp|cm|mm|dd|cc|sp|ex|em|mu)")
+_INFINITE_DIMENSION = re.compile(r"[+-]?[0-9]*(\.[0-9]*)?fil{1,3}")
 
 
 class NormalizeError(Im2latexError):
@@ -406,8 +407,39 @@ class _Parser:
 
     def _skip(self, token: str) -> list[str]:
         """A length written without braces: `\\hskip 1cm` is `\\hspace { 1 c m }`."""
-        length = self._length()
+        length = self._glue()
         return ["\\hspace", "{", *length, "}"] if length else [token]
+
+    def _glue(self) -> str:
+        """A length and how it may stretch and shrink, which draws nothing: only it is returned.
+
+        TeX's `<dimen> plus <dimen> minus <dimen>`, the units of infinite stretch included.
+        """
+        length = self._length()
+        for keyword in ("plus", "minus") if length else ():
+            start = self._position
+            letters = self._tokens[start : start + len(keyword)]
+            if "".join(letters).lower() != keyword or len(letters) != len(keyword):
+                continue
+            self._position += len(keyword)
+            if self._infinite_length() or self._length():
+                continue
+            self._position = start  # letters of the formula
+        return length
+
+    def _infinite_length(self) -> bool:
+        """Whether a stretch such as `1fil` or `-1.5 fill` is read."""
+        text = "".join(self._tokens[self._position : self._position + 20])
+        match = _INFINITE_DIMENSION.match(text)
+        if match is None:
+            return False
+        end = self._position
+        left = len(match[0])
+        while left > 0:
+            left -= len(self._tokens[end])
+            end += 1
+        self._position = end
+        return left == 0
 
     def _length(self) -> str:
         """A length such as `-.5cm` is read; "" if there is none."""
@@ -757,7 +789,7 @@ class _Parser:
             elif token in _REFUSED:
                 raise NormalizeError(f"{token} is not read: {_REFUSED[token]}")
             elif token in ("\\kern", "\\hskip"):
-                normal += [token, *self._length()]
+                normal += [token, *(self._length() if token == "\\kern" else self._glue())]
                 after_length = self._position
             elif token == "\\label":
                 self._raw_argument()

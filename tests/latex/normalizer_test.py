@@ -64,6 +64,13 @@ from im2latex_jax.latex.normalizer import MAX_CHARACTERS, NormalizeError, normal
         # Spacing, comments, labels, delimiters of the whole.
         (r"a\,b\ c~d\>e\quad f", r"a \, b \ c ~ d \: e \quad f"),
         (r"a\hskip 1cm b\hspace*{2pt}", r"a \hspace { 1 c m } b \hspace * { 2 p t }"),
+        (r"\hskip 1em plus 2em x", r"\hspace { 1 e m } x"),
+        (r"a\hskip-2pt plus 1fil minus .5pt b", r"a \hspace { - 2 p t } b"),
+        (r"a\hskip 1pt minus 3mm p", r"a \hspace { 1 p t } p"),
+        (r"a\hskip 1pt plus x", r"a \hspace { 1 p t } p l u s x"),
+        (r"\hskip 1pt p l", r"\hspace { 1 p t } p l"),
+        (r"a\kern 1pt plus 2pt", r"a \kern 1 p t p l u s 2 p t"),
+        (r"\mbox{a\hskip 1em plus 1fill b}", r"\mbox { a \hskip 1 e m b }"),
         (r"a\label{eq:x_1} % comment", "a"),
         (r"a\\b", r"a \, b"),
         (r"$$ x $$", "x"),
