@@ -120,6 +120,7 @@ _AT_LEAST = {
 }
 # From the first value up to, not including, the second.
 _WITHIN = {
+    "seed": (0, 2**32),
     "model.dropout": (0, 1),
     "label_smoothing": (0, 1),
     "optimizer.b1": (0, 1),

@@ -24,6 +24,8 @@ def test_the_configurations_that_come_along_pass(path):
         ("eval_batch_size", -1, "1 or more"),
         ("num_samples", 0, "1 or more"),
         ("num_threads", -1, "0 or more"),
+        ("seed", -1, "0 or more, and less than 4294967296"),
+        ("seed", 2**32, "0 or more, and less than 4294967296"),
         ("model.dropout", 1.0, "0 or more, and less than 1"),
         ("augmentation.probability", 1.5, "0 to 1"),
         ("model.dtype", "float8", "'auto' or 'float32' or 'bfloat16'"),

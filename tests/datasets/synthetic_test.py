@@ -269,3 +269,37 @@ def test_an_error_in_a_worker_arrives():
 def test_a_killed_worker_is_reported():
     with pytest.raises(workers.WorkerKilledError, match="worker process was killed"):
         list(workers.ordered_map(os._exit, [3], 1))
+
+
+@pytest.mark.parametrize("limits", [{"max_width": 3}, {"max_width": 14, "num_train": 500}])
+def test_limits_that_too_few_formulas_fit_are_told(limits, tmp_path, monkeypatch):
+    from im2latex_jax.datasets.synthetic import builder
+
+    monkeypatch.setattr(builder, "_PATIENCE", 200)
+    settings = {"num_train": 2, "num_validation": 1, "num_test": 1, "num_short": 0, **limits}
+    with pytest.raises(Im2latexError, match="raise max_width and max_height, or ask for fewer"):
+        datasets.load("synthetic", tmp_path, num_workers=0, **settings)
+
+
+def test_names_tell_what_made_them(monkeypatch):
+    from im2latex_jax.datasets import makers
+    from im2latex_jax.datasets.synthetic.builder import SyntheticConfig
+
+    name, version = SyntheticConfig().name, makers.version
+    assert SyntheticConfig().name == name
+    for package in ("im2latex_jax", "matplotlib"):
+
+        def after_upgrade(of: str = "im2latex_jax", package: str = package) -> str:
+            return "new" if of == package else version(of)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(makers, "version", after_upgrade)
+            assert SyntheticConfig().name != name
+    assert makers.version("matplotlib") and makers.version("no-such-package") == ""
+
+
+def test_a_negative_seed_is_told():
+    from im2latex_jax.datasets.synthetic.builder import SyntheticConfig
+
+    with pytest.raises(Im2latexError, match="seed"):
+        SyntheticConfig(seed=-1)

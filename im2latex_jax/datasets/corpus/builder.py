@@ -16,7 +16,7 @@ import tensorflow_datasets as tfds
 import tqdm
 
 from im2latex_jax import images
-from im2latex_jax.datasets import records
+from im2latex_jax.datasets import makers, records
 from im2latex_jax.datasets.corpus import card, chunks, drawing, selection
 from im2latex_jax.datasets.corpus.looks import Look, check_looks, choose_look
 from im2latex_jax.datasets.corpus.selection import SPLITS, Candidate, Rejected
@@ -95,6 +95,8 @@ class CorpusConfig(tfds.core.BuilderConfig):
             raise Im2latexError(
                 "corpus: validation_share and test_share must be positive, their sum less than 1"
             )
+        if self.seed < 0:
+            raise Im2latexError(f"corpus: seed must be 0 or more, not {self.seed}")
         self.looks = check_looks(dict(self.looks))
         if set(self.looks) & set(browser.ENGINES) and not self.web_packages:
             raise Im2latexError(
@@ -106,7 +108,7 @@ class CorpusConfig(tfds.core.BuilderConfig):
                 f"corpus: unknown engine {self.engine!r}: choose {' or '.join(drawing.ENGINES)}"
             )
         if not self.name:
-            digest = hashlib.sha256(repr(self.settings()).encode())
+            digest = hashlib.sha256(repr((self.settings(), makers.version())).encode())
             for source in (*self.sources(), *self.exclusions()):
                 digest.update(source.digest())
             self.name = f"{self.engine}_{digest.hexdigest()[:12]}"

@@ -12,7 +12,7 @@ from typing import Any
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download.util import DownloadError
 
-from im2latex_jax.datasets import records
+from im2latex_jax.datasets import makers, records
 from im2latex_jax.datasets.im2latex_100k import pages, release
 from im2latex_jax.datasets.preparation import Entry, Limits, list_rejected, read
 from im2latex_jax.errors import Im2latexError
@@ -52,7 +52,7 @@ class Im2latex100kConfig(tfds.core.BuilderConfig):
         if min(limits) < 1:
             raise Im2latexError(f"im2latex_100k: the limits must be positive, not {limits}")
         if not self.name:
-            digest = hashlib.sha256(repr(limits).encode())
+            digest = hashlib.sha256(repr((limits, makers.version())).encode())
             if self.source is not None:
                 self.source = os.path.abspath(os.path.expanduser(self.source))
                 files = release.find(pathlib.Path(self.source))

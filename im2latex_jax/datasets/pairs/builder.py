@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from im2latex_jax import images
-from im2latex_jax.datasets import records
+from im2latex_jax.datasets import makers, records
 from im2latex_jax.datasets.pairs import pair_files
 from im2latex_jax.datasets.preparation import Entry, Limits, list_rejected, read
 from im2latex_jax.datasets.statistics import canonical_form
@@ -60,7 +60,7 @@ class PairsConfig(tfds.core.BuilderConfig):
         self.file = os.path.abspath(os.path.expanduser(self.file))
         if not self.name:
             limits = (self.max_height, self.max_width, self.max_tokens)
-            digest = hashlib.sha256(repr((shares, self.seed, limits)).encode())
+            digest = hashlib.sha256(repr((shares, self.seed, limits, makers.version())).encode())
             for pair in pair_files.read(self.file):
                 digest.update(f"{pair.name}\t{pair.formula}\n".encode())
                 if pair.image.is_file():

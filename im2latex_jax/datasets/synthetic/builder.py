@@ -12,7 +12,7 @@ from typing import Any
 import tensorflow_datasets as tfds
 import tqdm
 
-from im2latex_jax.datasets import records
+from im2latex_jax.datasets import makers, records
 from im2latex_jax.datasets.synthetic import drawing
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.rendering import mathtext
@@ -22,6 +22,8 @@ Example = tuple[int, dict[str, Any]]
 
 _SHORT_KEYS = 10**9  # the keys of short formulas begin here
 _CHUNK = 100  # formulas that a worker draws at a time
+# Formulas generated in a row of which none is new and fits, after which there is no hope.
+_PATIENCE = 10_000
 
 
 @dataclasses.dataclass
@@ -57,6 +59,8 @@ class SyntheticConfig(tfds.core.BuilderConfig):
         self.font_sizes = tuple(float(size) for size in self.font_sizes)
         if min(self.num_train, self.num_validation, self.num_test) < 1:
             raise Im2latexError("synthetic: each split needs at least one formula")
+        if self.seed < 0 or self.num_short < 0:
+            raise Im2latexError("synthetic: seed and num_short must be 0 or more")
         unknown = set(self.fonts) - set(mathtext.FONTS)
         if unknown or not self.fonts:
             raise Im2latexError(
@@ -66,6 +70,7 @@ class SyntheticConfig(tfds.core.BuilderConfig):
             raise Im2latexError("synthetic: font_sizes is empty")
         if not self.name:
             looks = (self.fonts, self.font_sizes, self.dpi, self.max_height, self.max_width)
+            looks += (makers.version(), makers.version("matplotlib"))
             digest = hashlib.sha256(repr(looks).encode()).hexdigest()[:8]
             sizes = f"{self.num_train}_{self.num_short}_{self.num_validation}_{self.num_test}"
             self.name = f"seed{self.seed}_{sizes}_{digest}"
@@ -122,8 +127,11 @@ class Synthetic(tfds.core.GeneratorBasedBuilder):
     def _generate_examples(self) -> Iterator:
         raise AssertionError("the splits share one generator: see _split_generators")
 
-    def _drawn(self, *, short: bool) -> Generator[Example, None, None]:
-        """Yields all formulas that fit the limits, without end, each as key and example."""
+    def _drawn(self, *, short: bool) -> Generator[Example | None, None, None]:
+        """Yields all formulas that fit the limits, without end, each as key and example.
+
+        After each chunk of formulas, also of those that do not fit, None is yielded.
+        """
         config = self.builder_config
         look = drawing.Look(
             config.fonts, config.font_sizes, config.dpi, config.max_height, config.max_width
@@ -132,26 +140,45 @@ class Synthetic(tfds.core.GeneratorBasedBuilder):
         chunks = (range(start, start + _CHUNK) for start in itertools.count(0, _CHUNK))
         results = workers.ordered_map(draw, chunks, self._num_workers, drawing.prepare_worker)
         with contextlib.closing(results):
-            yield from itertools.chain.from_iterable(results)
+            for chunk in results:
+                yield from chunk
+                yield None
 
     def _distinct(self, total: int, seen: set[str], bar: tqdm.tqdm) -> Iterator[Example]:
         """Yields the first `total` different formulas, and adds them to `seen`."""
         with contextlib.closing(self._drawn(short=False)) as drawn:
-            for index, example in drawn:
-                if example["formula"] not in seen:
-                    seen.add(example["formula"])
-                    bar.update()
-                    yield index, example
-                    if len(seen) == total:
-                        return
+            for index, example in self._new(drawn, seen):
+                seen.add(example["formula"])
+                bar.update()
+                yield index, example
+                if len(seen) == total:
+                    return
 
     def _short(self, seen: Collection[str], bar: tqdm.tqdm) -> Iterator[Example]:
         """Yields the short formulas, without those of the long ones."""
-        left = self.builder_config.num_short
         with bar, contextlib.closing(self._drawn(short=True)) as drawn:
-            while left:
-                index, example = next(drawn)
-                if example["formula"] not in seen:
-                    left -= 1
-                    bar.update()
-                    yield _SHORT_KEYS + index, example
+            new = self._new(drawn, seen)
+            for index, example in itertools.islice(new, self.builder_config.num_short):
+                bar.update()
+                yield _SHORT_KEYS + index, example
+
+    def _new(self, drawn: Iterator[Example | None], seen: Collection[str]) -> Iterator[Example]:
+        """Yields the formulas that are not in `seen`.
+
+        Raises:
+          Im2latexError: of the last _PATIENCE formulas none is new and fits the limits.
+        """
+        chunks_left = patience = _PATIENCE // _CHUNK
+        for drawing_ in drawn:
+            if drawing_ is None:
+                chunks_left -= 1
+            elif drawing_[1]["formula"] not in seen:
+                chunks_left = patience
+                yield drawing_
+            if not chunks_left:
+                config = self.builder_config
+                raise Im2latexError(
+                    f"synthetic: {_PATIENCE:,} formulas in a row gave no new one whose picture is "
+                    f"at most {config.max_width} pixels wide and {config.max_height} high: raise "
+                    "max_width and max_height, or ask for fewer formulas"
+                )
