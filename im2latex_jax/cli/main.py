@@ -387,7 +387,10 @@ def _evaluate(parsed: argparse.Namespace) -> int:
     from im2latex_jax.evaluation import scoring
 
     require_extra("evaluate")
+    if parsed.report is not None:
+        from im2latex_jax.evaluation.report import page
 
+        page.prepare(parsed.report)
     found = _evaluation_set(parsed)
     recognizer = _recognizer(parsed)
     answers = _answers(recognizer, found)
@@ -398,8 +401,6 @@ def _evaluate(parsed: argparse.Namespace) -> int:
     extra = {"loss": None if math.isnan(loss) else loss, "num_left_out": len(found.left_out)}
     figures = {**scores.figures, **extra}
     if parsed.report is not None:
-        from im2latex_jax.evaluation.report import page
-
         name = parsed.pairs or parsed.formulas or f"{parsed.dataset}, {parsed.split}"
         section = page.Section(pathlib.Path(name).name, scores)
         model = parsed.checkpoint or "the weights of the package"

@@ -5,6 +5,7 @@ Kept short on purpose: what it does is in `im2latex_jax.training.run`, where it 
 
 import argparse
 import json
+import os
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -74,6 +75,9 @@ def run(workdir: pathlib.Path, settings: Sequence[str]) -> int:
         result = training.run(config, workdir)
     except Im2latexError as error:
         programs.leave(1, f"error: {error}")
+    except OSError as error:  # no file descriptors, for example
+        name = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+        programs.leave(1, f"error: {name}{error.strerror or error}")
     except KeyboardInterrupt as stopped:  # by preemption.Interrupted, or by a second signal
         programs.leave(130, str(stopped) or "stopped at once")
     if multihost.is_first():

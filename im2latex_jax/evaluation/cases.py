@@ -50,7 +50,7 @@ def normal_tokens(formula: str) -> list[str]:
       LexError: it does not consist of tokens.
     """
     try:
-        return normalize(formula).split(" ")
+        return [token for token in normalize(formula).split(" ") if token]
     except NormalizeError:
         return lexer.tokenize(formula)
 
@@ -67,9 +67,12 @@ def from_pairs(path: str | os.PathLike, limit: int | None = None) -> EvaluationS
 
 def _case(path: str | os.PathLike, pair: pair_files.Pair) -> Case:
     try:
-        return Case(pair.name, pair.image, normal_tokens(pair.formula))
+        truth = normal_tokens(pair.formula)
     except lexer.LexError as error:
         raise EvaluationSetError(f"{path}:{pair.line}: {error}") from error
+    if not truth:
+        raise EvaluationSetError(f"{path}:{pair.line}: the formula is empty: remove the line")
+    return Case(pair.name, pair.image, truth)
 
 
 def from_split(folder: str | os.PathLike, name: str, limit: int | None = None) -> EvaluationSet:

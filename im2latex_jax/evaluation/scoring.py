@@ -223,8 +223,9 @@ def length_bins(lengths: Sequence[int]) -> list[tuple[int, int, np.ndarray]]:
     """The bins that hold any formula: least and greatest length, and who is in it, [N] bool."""
     sizes = np.asarray(lengths)
     edges = [*LENGTH_BINS, max(LENGTH_BINS[-1] + 1, int(sizes.max()))]
+    start = min(0, int(sizes.min()) - 1)  # an empty formula belongs to the first bin
     bins = []
-    for low, high in zip([0, *edges], edges, strict=False):
+    for low, high in zip([start, *edges], edges, strict=False):
         chosen = (sizes > low) & (sizes <= high)
         if chosen.any():
             bins.append((low + 1, high, chosen))

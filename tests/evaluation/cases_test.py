@@ -68,3 +68,24 @@ def test_lists_without_formulas_are_errors(tmp_path, content, message):
 def test_a_folder_without_a_data_set_is_an_error(tmp_path):
     with pytest.raises(Im2latexError, match="no finished data set"):
         cases.from_split(tmp_path, "test")
+
+
+def test_line_separators_within_a_formula_end_no_line(tmp_path):
+    path = tmp_path / "pairs.tsv"
+    path.write_bytes("\ufeffa.png\tx\u2028y\r\nb.png\ty\x0bz\n".encode())
+    with pytest.raises(Im2latexError, match=r"pairs.tsv:2: control character U\+000B"):
+        cases.from_pairs(path)
+    path.write_bytes("\ufeffa.png\tx\u2028y\r\n\r\nb.png\ty\r\n".encode())
+    found = cases.from_pairs(path).cases
+    assert [(case.name, case.truth) for case in found] == [
+        ("a.png", ["x", "\u2028", "y"]),
+        ("b.png", ["y"]),
+    ]
+
+
+@pytest.mark.parametrize("formula", ["", "  "])
+def test_an_empty_formula_is_told_with_its_line(formula, tmp_path):
+    path = tmp_path / "pairs.tsv"
+    path.write_text(f"a.png\tx\nb.png\t{formula}\n")
+    with pytest.raises(Im2latexError, match=r"pairs.tsv:2: the formula is empty"):
+        cases.from_pairs(path)

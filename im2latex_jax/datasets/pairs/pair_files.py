@@ -35,7 +35,8 @@ def read(path: str | os.PathLike) -> list[Pair]:
     """
     path = pathlib.Path(path)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # Not `splitlines`, which takes U+2028 and form feeds within a formula for line ends.
+        lines = path.read_text(encoding="utf-8-sig").replace("\r\n", "\n").split("\n")
     except OSError as error:
         raise PairsError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

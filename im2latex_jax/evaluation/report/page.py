@@ -19,6 +19,7 @@ from im2latex_jax.errors import Im2latexError
 from im2latex_jax.evaluation.report import charts, differences, published
 from im2latex_jax.evaluation.scoring import LENGTH_BINS, Scored, Scores, length_bins
 from im2latex_jax.latex import lexer
+from im2latex_jax.runtime import files
 
 FILE = "index.html"
 NUM_CONFUSIONS = 12
@@ -69,12 +70,31 @@ def write(
       Im2latexError: the folder cannot be written to.
     """
     text = render(sections, title=title, subtitle=subtitle, skipped=skipped or {}, seed=seed)
+    path = prepare(folder)
+    try:
+        # Names of files may hold bytes that are not UTF-8.
+        files.write_bytes(path, text.encode("utf-8", errors="backslashreplace"))
+    except OSError as error:
+        raise Im2latexError(f"{path}: cannot be written: {error.strerror}") from error
+    return path
+
+
+def prepare(folder: str | os.PathLike) -> pathlib.Path:
+    """Makes the folder of a page, so that what is wrong with it is told before the work.
+
+    Returns:
+      The path of the page to come.
+
+    Raises:
+      Im2latexError: the folder cannot be made or written to.
+    """
     path = pathlib.Path(folder) / FILE
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise Im2latexError(f"{path}: cannot be written: {error.strerror}") from error
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise Im2latexError(f"{path}: cannot be written: Permission denied")
     return path
 
 
