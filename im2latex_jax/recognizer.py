@@ -142,7 +142,7 @@ class Recognizer:
           beam_size: hypotheses that the search follows; 1 is greedy.
           constrain: whether only formulas are written that compile (see `syntax`).
           dtype: of products and convolutions, "float32" or "bfloat16", whatever the model was
-            trained in. bfloat16 gains nothing on CPUs: the products of a step of decoding are small.
+            trained in. bfloat16 gains nothing on CPUs: the products of a decoding step are small.
 
         Raises:
           Im2latexError: for a setting that makes no sense, or something else than a model.

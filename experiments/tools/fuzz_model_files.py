@@ -18,6 +18,7 @@ import shutil
 import struct
 import sys
 import tempfile
+import time
 import zipfile
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
@@ -28,7 +29,8 @@ import numpy as np
 from experiments import command_line
 from experiments.tools.damage import damage
 
-SECONDS = 120  # for one file: the machine may be busy with other things
+SECONDS = 20  # of processor time for one file
+PATIENCE = 600  # seconds for one file on a machine that does other things too, else it hangs
 MAX_MEMORY = 1 << 30  # bytes of a process above what it needs for the undamaged files
 ABSURD: tuple[Any, ...] = (
     *(0, -1, 1, 2**31, 2**63, 10**30, 1e308, float("inf"), float("nan"), -0.5, True, None),
@@ -216,7 +218,7 @@ def read(path: pathlib.Path) -> Outcome:
 
 
 def outcomes(
-    originals: Originals, numbers: range, seed: int, seconds: float = SECONDS
+    originals: Originals, numbers: range, seed: int, patience: float = PATIENCE
 ) -> Iterator[tuple[int, Outcome]]:
     """Damages and reads files in a process of its own, which may crash or hang.
 
@@ -224,7 +226,7 @@ def outcomes(
       originals: see there.
       numbers: of the cases.
       seed: of all cases.
-      seconds: for one file.
+      patience: seconds for one file, and ten times that to start.
     """
     context = multiprocessing.get_context("spawn")
     while numbers:
@@ -233,11 +235,11 @@ def outcomes(
         process.start()
         theirs.close()
         ended: str | None = None
-        ours.poll(10 * seconds)  # it imports JAX, and reads the undamaged files
+        ours.poll(10 * patience)  # it imports JAX, and reads the undamaged files
         for number in numbers:
             try:
-                if not ours.poll(seconds):
-                    ended = f"hangs for {seconds:g} s"
+                if not ours.poll(patience):
+                    ended = f"hangs for {patience:g} s"
                     break
                 yield number, ours.recv()
             except (EOFError, ConnectionResetError):
@@ -262,11 +264,14 @@ def _work(originals: Originals, numbers: range, seed: int, connection: Connectio
     for number in numbers:
         with tempfile.TemporaryDirectory() as place:
             path = mutate(originals, number, seed, pathlib.Path(place))
-            made = _peak_memory()
+            made, start = _peak_memory(), time.process_time()
             outcome = read(path)
+            took = time.process_time() - start
         if _peak_memory() - max(before, made) > MAX_MEMORY:
             outcome = "fault", f"takes {(_peak_memory() - before) / 1e9:.1f} GB"
             before = _peak_memory()
+        if took > SECONDS:
+            outcome = "fault", f"takes {took:.0f} s"
         connection.send(outcome)
 
 
