@@ -9,7 +9,9 @@ import argparse
 import json
 import sys
 
+from experiments import command_line
 from im2latex_jax.errors import Im2latexError
+from im2latex_jax.runtime import allocator
 
 
 def main() -> int:
@@ -27,6 +29,10 @@ def main() -> int:
         command.set_defaults(run=module.run, describe=module.describe)
     arguments, settings = parser.parse_known_args()
     try:
+        if arguments.run is train.run:  # as the training command does, before JAX starts
+            allocator.restart_with(
+                command_line.config(settings, "default").allocator, sys.orig_argv
+            )
         figures = arguments.run(arguments, settings)
     except Im2latexError as error:
         print(f"error: {error}", file=sys.stderr)

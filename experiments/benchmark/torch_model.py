@@ -1,7 +1,8 @@
 """The network of `im2latex_jax.model`, written plainly in PyTorch, to compare with.
 
-What does not depend on the previous step is outside the loop over the steps here too. Pictures keep
-their channels last, which is the faster way on a CPU. No dropout.
+What does not depend on the previous step is outside the loop over the steps here too. Images keep
+their channels last, which is the faster way on a CPU. No dropout. Imports nothing of this project:
+it also runs in an environment that has PyTorch only.
 """
 
 from collections.abc import Mapping
@@ -12,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from im2latex_jax.latex.vocabulary import PAD
-from im2latex_jax.model import encoder, im2latex
+PAD = 0
+EPSILON = 0.01  # of the layer norms
 
 
 def _tensor(array) -> Tensor:
@@ -29,10 +30,23 @@ def _linear(params: Mapping[str, Any]) -> nn.Linear:
 
 
 def _norm(params: Mapping[str, Any]) -> nn.LayerNorm:
-    layer = nn.LayerNorm(len(params["scale"]), eps=encoder.EPSILON)
+    layer = nn.LayerNorm(len(params["scale"]), eps=EPSILON)
     layer.weight.data = _tensor(params["scale"])
     layer.bias.data = _tensor(params["bias"])
     return layer
+
+
+def _positions(height: int, width: int, channels: int) -> Tensor:
+    """Sinusoids of row and column, [height, width, channels]."""
+    quarter = channels // 4
+    frequency = 1.0 / 1000.0 ** (np.arange(quarter) / quarter)
+    grid = np.zeros((height, width, channels), np.float32)
+    for axis, length in enumerate((height, width)):
+        angle = np.arange(length)[:, None] * frequency
+        waves = np.concatenate([np.sin(angle), np.cos(angle)], axis=-1)
+        part = grid[..., 2 * axis * quarter : 2 * (axis + 1) * quarter]
+        part[:] = waves[:, None] if axis == 0 else waves[None]
+    return torch.from_numpy(grid)
 
 
 class Convolution(nn.Module):
@@ -61,14 +75,14 @@ class ResidualBlock(nn.Module):
 
 
 class Encoder(nn.Module):
-    def __init__(self, network: encoder.Encoder, params: Mapping[str, Any]):
+    def __init__(self, settings: Mapping[str, Any], params: Mapping[str, Any]):
         super().__init__()
-        self.strides = network.strides
+        self.strides = settings["strides"]
         self.inputs, self.norms, self.blocks = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
         stems = blocks = layers = 0
         channels = 1
         for features, count, (rows, columns) in zip(
-            network.features, network.blocks, network.strides, strict=True
+            settings["features"], settings["blocks"], self.strides, strict=True
         ):
             if channels * rows * columns <= features:
                 self.inputs.append(Convolution(params[f"Conv_{stems}"]))
@@ -101,7 +115,7 @@ class Encoder(nn.Module):
                 x = block(x, mask)
         x = self.last(x)
         batch, height, width, channels = x.shape
-        x = (x + _tensor(encoder.positions_2d(height, width, channels))) * mask
+        x = (x + _positions(height, width, channels)) * mask
         return x.reshape(batch, height * width, channels), mask.reshape(batch, -1) > 0
 
 
@@ -140,11 +154,14 @@ class Decoder(nn.Module):
 
 
 class Im2Latex(nn.Module):
-    """The network with a copy of Flax parameters; to the logits [B, T, V]."""
+    """The network with a copy of Flax parameters; to the logits [B, T, V].
 
-    def __init__(self, network: im2latex.Im2Latex, params: Mapping[str, Any]):
+    `settings` has the encoder's `features`, `blocks` and `strides`.
+    """
+
+    def __init__(self, settings: Mapping[str, Any], params: Mapping[str, Any]):
         super().__init__()
-        self.encoder = Encoder(network.encoder, params["encoder"])
+        self.encoder = Encoder(settings, params["encoder"])
         self.decoder = Decoder(params["decoder"])
 
     def forward(self, images: Tensor, sizes: Tensor, tokens: Tensor) -> Tensor:

@@ -10,15 +10,17 @@ Where the time goes is found by timing parts of the step as programs of their ow
 backward, on a batch of the costliest shape. Shares are of the whole step on that batch; "other" is
 what is left, and is negative where the parts cost more alone than fused into the step.
 
---torch trains the same network written plainly in PyTorch beside it, from the same weights on the
-same batches, in turn, with the same schedule and clipping. PyTorch is not a dependency: install it
-first (`pip install torch`; 2.13.0 was tried).
+--torch trains the same network in PyTorch beside it, from the same weights on the same batches, in
+turn, with the same schedule, clipping and allocator: once written plainly, once with bfloat16 by
+autocast and fused Adam. PyTorch is not a dependency: install it first (`pip install torch`; 2.13.0
+was tried), here or in the environment of --torch-python.
 """
 
 import argparse
 import collections
 import contextlib
 import itertools
+import sys
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -52,24 +54,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--profile", metavar="DIR", help="write a JAX profile of five steps")
     parser.add_argument("--torch", action="store_true", help="compare with PyTorch")
+    parser.add_argument(
+        "--torch-python",
+        default=sys.executable,
+        metavar="PYTHON",
+        help="interpreter of the environment that has PyTorch; by default this one",
+    )
     parser.add_argument("--torch-steps", type=int, default=20, help="steps of the comparison")
 
 
 def run(arguments: argparse.Namespace, rest: Sequence[str]) -> dict[str, Any]:
     config = command_line.config(rest, "default")
-    if config.deterministic:
-        compilation.make_deterministic()
+    compilation.prepare(config)
     if min(arguments.steps, arguments.torch_steps) < 1:
         raise Im2latexError("--steps and --torch-steps must be at least 1")
-    if arguments.torch:
-        try:
-            from experiments.benchmark import torch_comparison
-        except ImportError as error:
-            raise Im2latexError(f"--torch needs PyTorch: pip install torch ({error})") from error
     splits = stand_in.splits(arguments.stand_in, config.seed) if arguments.stand_in else None
     figures = measure(config, splits, steps=arguments.steps, profile=arguments.profile)
     if arguments.torch:
-        figures["torch"] = torch_comparison.compare(config, splits, arguments.torch_steps)
+        from experiments.benchmark import torch_comparison
+
+        compared = torch_comparison.compare(
+            config, splits, arguments.torch_steps, arguments.torch_python
+        )
+        figures["torch"] = compared
+        for name in ("torch_images_per_second", "torch_best_images_per_second"):
+            figures[name] = compared[name]
     return figures
 
 
@@ -326,9 +335,12 @@ def describe(figures: dict[str, Any]) -> str:
         t = f["torch"]
         lines += [
             f"PyTorch {t['torch']}, {t['threads']} threads, the same {t['steps']} steps in turn:",
-            f"  JAX {t['jax_images_per_second']:,.1f} images/s, PyTorch "
-            f"{t['torch_images_per_second']:,.1f} images/s: ratio {t['ratio']:.2f}",
-            f"  last loss {t['jax_losses'][-1]:.6f} and {t['torch_losses'][-1]:.6f}; largest "
-            f"difference {t['largest_loss_difference']:.1e}",
+            f"  JAX ({t['dtype']}) {t['jax_images_per_second']:,.1f} images/s; PyTorch plainly "
+            f"(float32) {t['torch_images_per_second']:,.1f}: ratio {t['ratio']:.2f}; at its best "
+            f"(bfloat16, fused Adam) {t['torch_best_images_per_second']:,.1f}: ratio "
+            f"{t['best_ratio']:.2f}",
+            f"  last loss {t['jax_losses'][-1]:.6f}, {t['torch_losses'][-1]:.6f} and "
+            f"{t['torch_best_losses'][-1]:.6f}; largest difference to the plain one "
+            f"{t['largest_loss_difference']:.1e}",
         ]
     return "\n".join(lines)

@@ -1,6 +1,5 @@
 """The benchmarks on a tiny network: their figures are all there and make sense."""
 
-import argparse
 import json
 import subprocess
 import sys
@@ -12,7 +11,14 @@ import numpy as np
 import pytest
 
 from experiments import command_line
-from experiments.benchmark import operations, recognize, stand_in, timing, train
+from experiments.benchmark import (
+    operations,
+    recognize,
+    stand_in,
+    timing,
+    torch_comparison,
+    train,
+)
 from experiments.benchmark.train import PARTS
 from experiments.configs import tiny
 from im2latex_jax import images
@@ -164,12 +170,14 @@ def test_another_python_without_pix2tex_is_told_in_a_line():
         recognize.pix2tex(sys.executable, stand_in.draw("pictures", 1, seed=1), 4)
 
 
-def test_training_beside_pytorch_where_there_is_none_is_told_in_a_line(monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch", None)
-    monkeypatch.delitem(sys.modules, "experiments.benchmark.torch_comparison", raising=False)
-    arguments = argparse.Namespace(torch=True, stand_in=24, steps=1, torch_steps=1, profile=None)
-    with pytest.raises(Im2latexError, match="pip install torch"):
-        train.run(arguments, [])
+def test_training_beside_pytorch_where_there_is_none_is_told_in_a_line(tmp_path):
+    with pytest.raises(Im2latexError, match="--torch-python /none"):
+        torch_comparison.compare(config(), stand_in.splits(24, 0), 1, "/none")
+    broken = tmp_path / "python"
+    broken.write_text("#!/bin/sh\necho \"No module named 'torch'\" >&2; exit 1\n")
+    broken.chmod(0o755)
+    with pytest.raises(Im2latexError, match=r"pip install torch.*No module named 'torch'"):
+        torch_comparison.compare(config(), stand_in.splits(24, 0), 1, str(broken))
 
 
 def test_the_network_in_pytorch_gives_the_same_logits():
@@ -187,7 +195,7 @@ def test_the_network_in_pytorch_gives_the_same_logits():
     tokens = rng.integers(0, 30, (2, 7)).astype(np.int32)
     expected, _ = network.apply({"params": params}, pictures, sizes, tokens)
     with torch.no_grad():
-        actual = torch_model.Im2Latex(network, params)(
+        actual = torch_model.Im2Latex(config().model, params)(
             *map(torch.from_numpy, (pictures, sizes, tokens))
         )
     np.testing.assert_allclose(actual.numpy(), expected, atol=2e-5)
@@ -195,9 +203,8 @@ def test_the_network_in_pytorch_gives_the_same_logits():
 
 def test_training_in_pytorch_gives_the_same_losses():
     pytest.importorskip("torch")
-    from experiments.benchmark import torch_comparison
-
-    figures = torch_comparison.compare(config(), stand_in.splits(24, 0), 4)
+    figures = torch_comparison.compare(config(), stand_in.splits(24, 0), 4, sys.executable)
     assert figures["largest_loss_difference"] < 1e-4
     assert len(set(figures["jax_losses"])) == 4
     assert figures["ratio"] > 0
+    assert 0 < abs(figures["torch_best_losses"][-1] - figures["torch_losses"][-1]) < 0.1
