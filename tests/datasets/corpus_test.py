@@ -26,6 +26,7 @@ import pytest
 from im2latex_jax import datasets, images
 from im2latex_jax.datasets.corpus import chunks, drawing, pictures, selection
 from im2latex_jax.datasets.corpus.builder import CorpusConfig
+from im2latex_jax.datasets.corpus.looks import Look
 from im2latex_jax.datasets.corpus.sources import Columns, Source, SourceError
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex.canonical import canonicalize
@@ -563,3 +564,15 @@ def test_draws_arxiv_formulas(shared_data, tmp_path):
     )
     wanted = sum("\tdisplay\t" in row for row in rows)
     assert sum(map(len, splits.values())) > 0.7 * wanted
+
+
+@needs_tex
+@pytest.mark.parametrize("bracket", ["(", "[", "|"])
+def test_a_bracket_at_the_edge_of_a_drawing_is_kept(bracket):
+    closing = {"(": ")", "[": "]", "|": "|"}[bracket]
+    rows = r"{ x ( u ) = x _ { 1 } u + x _ { 2 } , } \\ { y ( u ) = y _ { 1 } u ^ { 2 } . } \\"
+    array = rf"\begin{{array}} {{ l }} {rows} \end{{array}}"
+    formulas = [array, rf"\left{bracket} {array} \right{closing}"]
+    looks = [Look("latex")] * 2
+    plain, fenced = drawing.draw_pictures(drawing.Tools("latex"), formulas, looks)
+    assert fenced.width >= plain.width + 8

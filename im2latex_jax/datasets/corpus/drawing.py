@@ -26,6 +26,7 @@ from im2latex_jax.rendering.tex import render
 
 ENGINES = ("latex", "mathtext")
 POINTS_PER_INCH = 72.27  # of TeX
+_PAPER = 24  # pixels around a drawing
 CHUNK = render.BATCH_SIZE  # formulas that a worker draws at a time
 # TeX that finds no room on its disk fails in ways that look like the formula's fault.
 _MIN_FREE_BYTES = 32 << 20
@@ -233,7 +234,8 @@ def _finished(ink: np.ndarray, em: float) -> chunks.Picture:
     does to a picture of another size, of `em` pixels an em, is done here, with the factor known.
     """
     try:
-        ink = images.crop(ink)
+        # With paper around it: at an image's edge, a tall bracket passes for the edge of a scan.
+        ink = images.crop(np.pad(ink, _PAPER))
         ink = images.resize(ink, _em(PLAIN) / em)
     except images.ImageError as error:
         return chunks.Picture(b"", 0, 0, str(error))
