@@ -27,7 +27,7 @@ def get_config(stage: str = "first") -> ConfigDict:
     config.limits.max_width = 640
     config.limits.max_length = 201
 
-    config.num_buckets = 64
+    config.num_buckets = 96
     config.num_eval_buckets = 4
     config.batch_size = 64
     config.num_epochs = 20

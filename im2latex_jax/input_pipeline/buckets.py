@@ -31,7 +31,7 @@ class Sizes:
         return np.stack([self.heights, self.widths, self.lengths], axis=1)
 
 
-_MAX_SHAPES = 1000  # that planning starts with; it takes seconds then
+_MAX_SHAPES = 4000  # that planning starts with; it takes seconds then
 
 
 def cost(shapes: np.ndarray) -> np.ndarray:
@@ -79,18 +79,28 @@ def plan_buckets(
         alone = counts * cost(shapes)
         grown = (counts[of, None] + counts[None]) * cost(union) - alone[of, None] - alone[None]
         grown[np.arange(len(of)), of] = np.inf
+        grown[:, ~left] = np.inf
         return grown
 
-    costs = growth(np.arange(len(shapes)))
-    while len(shapes) > count:
-        kept, gone = np.unravel_index(np.argmin(costs), costs.shape)
+    left = np.ones(len(shapes), bool)
+    costs = np.concatenate([growth(part) for part in np.array_split(np.arange(len(shapes)), 64)])
+    partner = costs.argmin(axis=1)  # the cheapest of each row, kept up to date
+    cheapest = costs.min(axis=1)
+    for _ in range(len(shapes) - count):
+        kept = int(cheapest.argmin())
+        gone = int(partner[kept])
         shapes[kept] = np.maximum(shapes[kept], shapes[gone])
         counts[kept] += counts[gone]
-        shapes, counts = np.delete(shapes, gone, 0), np.delete(counts, gone)
-        costs = np.delete(np.delete(costs, gone, 0), gone, 1)
-        kept -= kept > gone
+        left[gone] = False
+        costs[gone] = costs[:, gone] = cheapest[gone] = np.inf
         costs[kept] = costs[:, kept] = growth(np.asarray([kept]))[0]
-    return sorted(Bucket(*map(int, shape)) for shape in np.unique(shapes, axis=0))
+        changed = np.flatnonzero(left & ((partner == kept) | (partner == gone)))
+        changed = np.append(changed, kept)
+        partner[changed] = costs[changed].argmin(axis=1)
+        cheapest[changed] = costs[changed].min(axis=1)
+        nearer = left & (costs[:, kept] < cheapest)
+        partner[nearer], cheapest[nearer] = kept, costs[nearer, kept]
+    return sorted(Bucket(*map(int, shape)) for shape in np.unique(shapes[left], axis=0))
 
 
 def assign(buckets: Sequence[Bucket], sizes: Sizes) -> np.ndarray:
