@@ -171,7 +171,7 @@ class Recognizer:
         self._budget = images.PixelBudget()
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str] | None = None, **settings) -> "Recognizer":
+    def load(cls, path: str | os.PathLike[str] | None = None, **settings: Any) -> "Recognizer":
         """Loads a model from its folder or from the work directory of a training run.
 
         Args:
