@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from im2latex_jax.errors import Im2latexError
-from im2latex_jax.runtime import disk_errors, locks
+from im2latex_jax.runtime import disk_errors, files, locks
 
 if TYPE_CHECKING:
     from im2latex_jax.datasets.records import Split
@@ -138,6 +138,7 @@ def _prepared(builder_class, data_dir: str | os.PathLike, arguments: Mapping[str
         for folder in pathlib.Path(builder.data_dir).parent.glob("incomplete.*"):
             shutil.rmtree(folder)
         builder.download_and_prepare(file_format="array_record")
+        files.sync_tree(builder.data_dir)
         for name in builder.info.splits:
             statistics.load(Split(builder.data_dir, name), arguments.get("num_workers"))
     return builder

@@ -1,8 +1,8 @@
-"""Files that appear whole or not at all, whenever the program is killed.
+"""Files that appear whole or not at all, whenever the program is killed or the power fails.
 
 What is written goes to a temporary file in the same folder, which then takes the place of the file:
-in one step, as far as anyone else can see. A link that stands in the place of the file is replaced,
-not followed.
+in one step, as far as anyone else can see, and after its content has reached the disk. A link that
+stands in the place of the file is replaced, not followed.
 """
 
 import contextlib
@@ -38,10 +38,37 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
         # Made here, and only if nothing has this name: no planted link is followed.
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         yield part
+        sync(part)
         os.replace(part, path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+    with contextlib.suppress(OSError):  # the file is there, and some systems cannot do this
+        sync(path.parent)
+
+
+def sync(path: str | os.PathLike[str]) -> None:
+    """Waits until the content of a file, or the names in a folder, have reached the disk.
+
+    Raises:
+      OSError: they cannot be written.
+    """
+    if os.name == "nt" and os.path.isdir(path):
+        return  # Windows opens no folders
+    descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_tree(folder: str | os.PathLike[str]) -> None:
+    """`sync` for all files and folders in a folder, and for the folder's own name."""
+    for place, _, names in os.walk(folder):
+        for name in names:
+            sync(os.path.join(place, name))
+        sync(place)
+    sync(os.path.dirname(os.path.abspath(folder)))
 
 
 def _is_special(path: pathlib.Path) -> bool:

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import shutil
 from typing import Any
 
 import jax
@@ -14,6 +15,8 @@ from im2latex_jax.errors import Im2latexError
 from im2latex_jax.runtime import multihost
 from im2latex_jax.training import fingerprints
 from im2latex_jax.training.state import TrainState
+
+_REPLACED = "replaced-"  # and the step: a checkpoint whose step is being saved again
 
 
 class CheckpointError(Im2latexError):
@@ -40,7 +43,8 @@ class Checkpoints:
 
     def __init__(self, folder: pathlib.Path, keep: int = 2):
         """Opens or makes `folder`; the newest `keep` and the best checkpoint are kept."""
-        self._remarks = multihost.by_first(lambda: _set_aside_unlistable(folder)) or []
+        self._remarks = multihost.by_first(lambda: _tidy(folder)) or []
+        self._replaced: pathlib.Path | None = None  # to be removed when its step is saved again
         policy = checkpoint_managers.AnyPreservationPolicy(
             [
                 checkpoint_managers.LatestN(keep),
@@ -67,6 +71,7 @@ class Checkpoints:
 
     def __exit__(self, *_) -> None:
         self._manager.close()
+        self._remove_replaced()
 
     @property
     def latest(self) -> int | None:
@@ -89,12 +94,15 @@ class Checkpoints:
     ) -> None:
         """Saves in the background, under the state's step; `figures` are a validation's.
 
-        A checkpoint of the same step is replaced.
+        A checkpoint of the same step is replaced, and only removed when the new one is on the disk.
         """
         step = int(state.step)
         if step in self._manager.all_steps():
             self.wait()
-            self._manager.delete(step)
+            self._replaced = pathlib.Path(self._manager.directory, f"{_REPLACED}{step}")
+            current, aside = self._replaced.with_name(str(step)), self._replaced
+            multihost.by_first(lambda: current.rename(aside))
+            self._manager.reload()
         self._manager.save(
             step,
             args=ocp.args.Composite(
@@ -189,6 +197,12 @@ class Checkpoints:
     def wait(self) -> None:
         """Returns when everything saved is on disk."""
         self._manager.wait_until_finished()
+        self._remove_replaced()
+
+    def _remove_replaced(self) -> None:
+        if (replaced := self._replaced) is not None:
+            self._replaced = None
+            multihost.by_first(lambda: shutil.rmtree(replaced))
 
     def _error(self, step: int, reason: str) -> CheckpointError:
         return CheckpointError(_refusal(self._manager.directory / str(step), reason))
@@ -211,6 +225,17 @@ def _set_aside(checkpoint: pathlib.Path) -> None:
         number += 1
         target = checkpoint.with_name(f"damaged-{checkpoint.name}-{number}")
     checkpoint.rename(target)
+
+
+def _tidy(folder: pathlib.Path) -> list[str]:
+    """Puts a folder in order that a killed program left; returns remarks."""
+    for replaced in folder.glob(f"{_REPLACED}[0-9]*"):
+        step = replaced.with_name(replaced.name.removeprefix(_REPLACED))
+        if step.exists():
+            shutil.rmtree(replaced)
+        else:  # killed before the step was saved again
+            replaced.rename(step)
+    return _set_aside_unlistable(folder)
 
 
 def _set_aside_unlistable(folder: pathlib.Path) -> list[str]:

@@ -187,6 +187,7 @@ class TrainLoop:
             self._config.eval_batch_size,
             self._config.eval_examples,
             self._experiment.layout,
+            num_threads=self._config.num_threads,
         )
         figures = evaluation.figures()
         self._log.write(self.step, "validation", figures)
@@ -202,6 +203,7 @@ class TrainLoop:
 
     def _save(self, figures: dict[str, float] | None = None) -> None:
         self._saved_progress = self._progress
+        self._log.sync()  # a checkpoint without the lines before it would leave a hole
         self._checkpoints.save(self.state, self._saved_progress, figures)
         self._saved = True
 

@@ -4,15 +4,12 @@ import json
 import os
 import pathlib
 import sys
-import time
 from collections.abc import Callable, Sequence
 
 import tqdm
-from tensorboardX import summary
-from tensorboardX.event_file_writer import EventsWriter
-from tensorboardX.proto import event_pb2, summary_pb2
 
 from im2latex_jax.runtime import files
+from im2latex_jax.training import tensorboard
 
 METRICS, EXACT = "metrics.jsonl", "exact.jsonl"
 
@@ -28,6 +25,9 @@ class _Lines:
     def write(self, line: dict) -> None:
         self._file.write(json.dumps(line) + "\n")
         self._file.flush()
+
+    def sync(self) -> None:
+        os.fsync(self._file.fileno())
 
     def close(self) -> None:
         self._file.close()
@@ -61,11 +61,8 @@ class Logs:
 
         self._metrics = _Lines(workdir / METRICS, keep)
         self._exact = _Lines(workdir / EXACT, keep)
-        # Not tensorboardX's SummaryWriter: it writes from a thread, for which it waits without end
-        # after that has died of a full disk.
-        (workdir / "tensorboard").mkdir(exist_ok=True)
-        self._board = EventsWriter(
-            str(workdir / "tensorboard" / "events"), filename_suffix=f".{os.getpid()}"
+        self._board = tensorboard.Board(
+            workdir / "tensorboard", lambda step, kind: keep({"step": step, "kind": kind})
         )
         self._num_steps = num_steps
         self._bar = tqdm.tqdm(
@@ -92,17 +89,7 @@ class Logs:
     def write(self, step: int, kind: str, figures: dict[str, float]) -> None:
         """Logs figures of a `kind` ("train", "validation") at a step, everywhere."""
         self._metrics.write({"step": step, "kind": kind, **figures})
-        values = [
-            value
-            for name, figure in figures.items()
-            for value in summary.scalar(f"{kind}/{name}", figure).value
-        ]
-        self._board.write_event(
-            event_pb2.Event(
-                step=step, wall_time=time.time(), summary=summary_pb2.Summary(value=values)
-            )
-        )
-        self._board.flush()
+        self._board.write(step, kind, figures)
         text = "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
         if self._bar.disable:
             self.say(f"step {step}/{self._num_steps}  {kind}: {text}")
@@ -110,6 +97,11 @@ class Logs:
             self._bar.set_postfix_str(f"loss {figures['loss']:.3f}")
         else:
             self.say(f"step {step}  {kind}: {text}")
+
+    def sync(self) -> None:
+        """Has what was written so far survive a power cut, as a checkpoint does that follows."""
+        self._metrics.sync()
+        self._exact.sync()
 
     def write_exact(self, step: int, losses: Sequence[float], parameters: str) -> dict:
         """Logs what `experiments.tools.reproduce` compares; returns the line.
@@ -141,6 +133,9 @@ class NoLogs:
         pass
 
     def write(self, step: int, kind: str, figures: dict[str, float]) -> None:
+        pass
+
+    def sync(self) -> None:
         pass
 
     def write_exact(self, step: int, losses: Sequence[float], parameters: str) -> dict:

@@ -1,5 +1,6 @@
 """What a run was made with: configuration, code, packages, device, data."""
 
+import contextlib
 import hashlib
 import importlib.metadata
 import itertools
@@ -15,7 +16,7 @@ from ml_collections import ConfigDict
 
 import im2latex_jax
 from im2latex_jax.errors import Im2latexError
-from im2latex_jax.latex.vocabulary import Vocabulary
+from im2latex_jax.latex.vocabulary import Vocabulary, VocabularyError
 from im2latex_jax.runtime import compilation, files
 
 CONFIG, ENVIRONMENT, VOCABULARY = "config.json", "environment.json", "vocabulary.json"
@@ -72,13 +73,14 @@ def check(config: ConfigDict, workdir: pathlib.Path) -> None:
       Im2latexError: it does, or what it holds is no run, or it cannot be made or written.
     """
     _check_writable(workdir)
-    if not (workdir / CONFIG).exists():
+    began_with = _saved_config(workdir)
+    if began_with is None:
         if (workdir / "checkpoints").exists():
             raise Im2latexError(
                 f"{workdir} holds checkpoints but no {CONFIG}: use another --workdir"
             )
         return
-    saved = {**_flat(ADDED_KEYS), **_flat(read(workdir, CONFIG))}
+    saved = {**_flat(ADDED_KEYS), **_flat(began_with)}
     mine = _flat(json.loads(config.to_json()))
     for key in sorted((saved.keys() | mine.keys()) - set(FREE_KEYS)):
         if saved.get(key) != mine.get(key):
@@ -97,11 +99,30 @@ def with_dtype(config: ConfigDict, workdir: pathlib.Path | None = None) -> Confi
     if config.model.dtype != "auto":
         return config
     dtype = compilation.fast_dtype()
-    if workdir is not None and (workdir / CONFIG).exists():
-        dtype = read(workdir, CONFIG).get("model", {}).get("dtype", dtype)
+    if workdir is not None and (began_with := _saved_config(workdir)):
+        dtype = began_with.get("model", {}).get("dtype", dtype)
     changed = config.copy_and_resolve_references()
     changed.model.dtype = dtype
     return changed
+
+
+def _saved_config(workdir: pathlib.Path) -> dict[str, Any] | None:
+    """The configuration that a run began with: from its file, else from the copy beside it.
+
+    None where no run has begun.
+
+    Raises:
+      Im2latexError: the file is damaged, and there is no copy.
+    """
+    try:
+        return read(workdir, CONFIG)
+    except Im2latexError:
+        with contextlib.suppress(Im2latexError):
+            if copy := read(workdir, ENVIRONMENT).get("config"):
+                return copy
+        if (workdir / CONFIG).exists():
+            raise
+        return None
 
 
 def read_vocabulary(workdir: pathlib.Path) -> Vocabulary | None:
@@ -113,14 +134,16 @@ def read_vocabulary(workdir: pathlib.Path) -> Vocabulary | None:
       Im2latexError: there are checkpoints and no vocabulary, or a damaged one.
     """
     path = workdir / VOCABULARY
-    if path.exists():
-        return Vocabulary.load(path)
-    if (workdir / "checkpoints").exists():
+    found = None
+    with contextlib.suppress(VocabularyError):
+        found = Vocabulary.load(path)
+    if found is None and (path.exists() or (workdir / "checkpoints").exists()):
+        state = "a damaged" if path.exists() else "no"
         raise Im2latexError(
-            f"{workdir} holds checkpoints but no {VOCABULARY}, without which they mean nothing: "
-            f"put it back (model/{VOCABULARY} is the same), or use another --workdir"
+            f"{workdir} holds a run with {state} {VOCABULARY}, without which its checkpoints mean "
+            f"nothing: put it back (model/{VOCABULARY} is the same), or use another --workdir"
         )
-    return None
+    return found
 
 
 def check_vocabulary(began_with: Vocabulary, now: Vocabulary, where: object) -> None:
@@ -175,24 +198,31 @@ def write(
       Im2latexError: if a run on other data, or with another vocabulary, has begun there.
     """
     now = environment(config, data_fingerprint, initial_fingerprint)
+    settings = json.loads(config.to_json())
+    if (workdir / VOCABULARY).exists():
+        check_vocabulary(Vocabulary.load(workdir / VOCABULARY), vocabulary, workdir)
     if not (workdir / ENVIRONMENT).exists():
-        _write(workdir / ENVIRONMENT, now)
+        _write(workdir / ENVIRONMENT, {**now, "config": settings})
         vocabulary.save(workdir / VOCABULARY)
-        _write(workdir / CONFIG, json.loads(config.to_json()))
+        _write(workdir / CONFIG, settings)
         return ""
-    saved = read(workdir, ENVIRONMENT)
+    try:
+        saved = read(workdir, ENVIRONMENT)
+    except Im2latexError as error:
+        _write(workdir / ENVIRONMENT, {**now, "config": settings})
+        return f"{error}: written anew; whether the data are the same was not compared"
     before = saved["data_fingerprint"]
     if None not in (before, data_fingerprint) and before != data_fingerprint:
         raise Im2latexError(
             f"{workdir} holds a run on other training data (fingerprint {before}, now "
             f"{data_fingerprint}): use another --workdir, or give it the data it began with"
         )
-    if (workdir / VOCABULARY).exists():
-        check_vocabulary(Vocabulary.load(workdir / VOCABULARY), vocabulary, workdir)
-    else:  # killed between the files
+    if not (workdir / VOCABULARY).exists():  # killed between the files
         vocabulary.save(workdir / VOCABULARY)
-    if not (workdir / CONFIG).exists():
-        _write(workdir / CONFIG, json.loads(config.to_json()))
+    try:
+        read(workdir, CONFIG)
+    except Im2latexError:  # see `_saved_config`
+        _write(workdir / CONFIG, saved.get("config", settings))
     starts = saved.pop("later_starts", [])
     changed = differences(starts[-1] if starts else saved, now)
     if not changed:
@@ -227,7 +257,7 @@ def environment(
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """Where two environments differ, as "NAME OLD (now NEW)"; what only one has is left out."""
-    old, new = _flat(before), _flat(now)
+    old, new = _flat({**before, "config": None}), _flat({**now, "config": None})
     return [
         f"{key.removeprefix('packages.')} {old[key]} (now {new[key]})"
         for key in old
@@ -247,7 +277,7 @@ def read(workdir: pathlib.Path, name: str) -> dict[str, Any]:
     except FileNotFoundError:
         raise Im2latexError(f"{workdir} holds no run: {name} is missing") from None
     except ValueError as error:
-        raise Im2latexError(f"{path} is damaged ({error}): use another --workdir") from error
+        raise Im2latexError(f"{path} is damaged ({error})") from error
 
 
 def _write(path: pathlib.Path, content: dict) -> None:

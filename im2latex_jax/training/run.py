@@ -107,6 +107,8 @@ def _run(
 
         def claim() -> list[str]:
             stack.enter_context(run_lock.held(workdir))
+            # Another start may have begun a run there while this one made ready.
+            provenance.check(config, workdir)
             return _prepare_workdir(experiment, workdir)
 
         remarks = [*experiment.remarks, *(multihost.by_first(claim) or [])]
@@ -184,6 +186,7 @@ def _finish(experiment, workdir, eval_step, state, progress) -> dict:
             config.eval_batch_size,
             limit,
             experiment.layout,
+            num_threads=config.num_threads,
         )
 
     temperature = train_loop.export(experiment, workdir, state, evaluated(experiment.validation))

@@ -81,6 +81,7 @@ def evaluate(
     batch_size: int,
     limit: int | None = None,
     layout: sharding.Layout = sharding.ONE_DEVICE,
+    num_threads: int = 2,
 ) -> Evaluation:
     """Evaluates a split, or `limit` examples spread over it, with a step of `make_eval_step`.
 
@@ -103,7 +104,7 @@ def evaluate(
     ids: list[int] = []
     predictions: list[list[str]] = []
     log_probs: list[float] = []
-    for batch in input_pipeline.iterate(source):
+    for batch in input_pipeline.iterate(source, num_threads=num_threads):
         batch_loss, batch_count, decoded, row_log_probs, batch_ids = jax.device_get(
             eval_step(params, layout.put_batch(batch))
         )

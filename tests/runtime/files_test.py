@@ -94,3 +94,34 @@ def test_devices_are_written_to_and_not_replaced(tmp_path):
     assert os.read(reader, 100) == b"through"
     os.close(reader)
     assert pipe.is_fifo()
+
+
+def test_what_is_written_reaches_the_disk_before_its_name_does(tmp_path, monkeypatch):
+    """The order that a power cut shows: content, then name, then the folder that has the name."""
+    happened = []
+
+    def fsync(descriptor):
+        happened.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        original(descriptor)
+
+    def replace(source, target):
+        happened.append("replaced")
+        return renamed(source, target)
+
+    original, renamed = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", replace)
+    files.write_text(tmp_path / "file.json", "content")
+    content, name, folder = happened
+    assert content.startswith(f"{tmp_path}/file.json.") and content.endswith(".part")
+    assert (name, folder) == ("replaced", str(tmp_path))
+
+
+def test_all_of_a_folder_reaches_the_disk(tmp_path, monkeypatch):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    for name in ("one", "a/two", "a/b/three"):
+        (tmp_path / name).touch()
+    synced = []
+    monkeypatch.setattr(files, "sync", lambda path: synced.append(os.fspath(path)))
+    files.sync_tree(tmp_path)
+    assert set(synced) == {str(p) for p in (tmp_path.parent, tmp_path, *tmp_path.rglob("*"))}

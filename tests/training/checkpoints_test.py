@@ -70,6 +70,33 @@ def test_a_checkpoint_can_be_replaced_by_one_with_figures(tmp_path):
         assert checkpoints.best == (3, 7.0)
 
 
+@pytest.mark.parametrize("committed", [False, True])
+def test_a_kill_while_a_checkpoint_is_replaced_leaves_one_of_the_two(tmp_path, committed):
+    """As with keep_checkpoints=1, after Ctrl-C in an evaluation."""
+    with Checkpoints(tmp_path / "run", keep=1) as checkpoints:
+        checkpoints.save(state(3), Progress(next_batch=3))
+        checkpoints.wait()
+        if committed:
+            checkpoints.save(state(3), Progress(next_batch=3), {"bleu": 7.0})
+            checkpoints._manager.wait_until_finished()
+            assert (tmp_path / "run" / "3").is_dir()
+        else:
+
+            def killed(*_, **__):
+                raise KeyboardInterrupt
+
+            checkpoints._manager.save = killed
+            with pytest.raises(KeyboardInterrupt):
+                checkpoints.save(state(3), Progress(next_batch=3), {"bleu": 7.0})
+        shutil.copytree(tmp_path / "run", tmp_path / "killed")
+    with Checkpoints(tmp_path / "killed", keep=1) as checkpoints:
+        restored, progress, _ = checkpoints.restore_newest(state(0))
+        assert checkpoints.evaluated(3) == committed
+    jax.tree.map(np.testing.assert_array_equal, restored, state(3))
+    assert progress.next_batch == 3
+    assert [p.name for p in (tmp_path / "killed").iterdir() if p.name[-1] == "3"] == ["3"]
+
+
 def damages(path):
     """What can happen to a file."""
     content = path.read_bytes()

@@ -1,11 +1,12 @@
 """The record of a run, also of one that was cut off."""
 
 import resource
+import shutil
 
 import numpy as np
 import pytest
 
-from im2latex_jax.training import metrics_log
+from im2latex_jax.training import metrics_log, tensorboard
 
 
 def write(workdir, first_step, steps):
@@ -50,6 +51,37 @@ def test_a_validation_that_comes_again_is_dropped(tmp_path):
         ):
             pass
         assert [x["kind"] for x in metrics_log.read(tmp_path / "metrics.jsonl")] == kinds
+
+
+def board(workdir):
+    """Step and tag of each event, in TensorBoard's order."""
+    found = tensorboard.read(workdir / "tensorboard")
+    return [(event.step, value.tag) for event in found for value in event.summary.value]
+
+
+def test_tensorboard_has_no_events_after_the_step_that_was_resumed_from(tmp_path):
+    write(tmp_path, 0, [2, 4, 6, 8])
+    with metrics_log.Logs(tmp_path, first_step=4, num_steps=10, quiet=True) as log:
+        log.write(4, "validation", {"loss": 2.0, "bleu": 1.0})
+        log.write(6, "train", {"loss": 3.0})
+    expected = [(2, "train/loss"), (4, "train/loss")]
+    validated = [(4, "validation/loss"), (4, "validation/bleu")]
+    assert board(tmp_path) == [*expected, *validated, (6, "train/loss")]
+    with metrics_log.Logs(tmp_path, first_step=4, num_steps=10, quiet=True, evaluated=False):
+        pass
+    assert board(tmp_path) == expected
+
+
+def test_tensorboard_s_events_are_kept_up_to_where_a_file_was_cut_off_and_each_once(tmp_path):
+    write(tmp_path, 0, [2, 4, 6])
+    (path,) = (tmp_path / "tensorboard").iterdir()
+    content = path.read_bytes()
+    path.write_bytes(content[:-5])
+    shutil.copy(path, path.with_name(f"{path.name}.again"))  # killed before it was removed
+    (tmp_path / "tensorboard" / "another").touch()
+    write(tmp_path, 6, [8])
+    assert board(tmp_path) == [(2, "train/loss"), (4, "train/loss"), (8, "train/loss")]
+    assert (tmp_path / "tensorboard" / "another").exists()
 
 
 def test_exact_figures_come_back_to_the_last_bit(tmp_path):

@@ -87,6 +87,7 @@ def test_free_keys_are_free_and_a_damaged_file_is_named(tmp_path):
     config.dataset.on_corrupt = "skip"
     provenance.check(config, tmp_path)
     (tmp_path / "config.json").write_text("{")
+    (tmp_path / "environment.json").unlink()
     with pytest.raises(Im2latexError, match=r"config\.json is damaged"):
         provenance.check(config, tmp_path)
 
@@ -109,5 +110,48 @@ def test_checkpoints_without_their_vocabulary_are_refused(tmp_path):
     provenance.write(tmp_path, tiny.get_config(), "abc", VOCABULARY)
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "vocabulary.json").unlink()
-    with pytest.raises(Im2latexError, match=r"holds checkpoints but no vocabulary\.json"):
+    with pytest.raises(Im2latexError, match=r"holds a run with no vocabulary\.json"):
         provenance.read_vocabulary(tmp_path)
+
+
+@pytest.mark.parametrize("content", [None, "", '{"seed"'])
+def test_a_lost_configuration_comes_back_from_its_copy(tmp_path, content):
+    """As after a power cut: the checkpoints are good."""
+    config = tiny.get_config()
+    provenance.write(tmp_path, config, "abc", VOCABULARY)
+    (tmp_path / "checkpoints").mkdir()
+    path = tmp_path / "config.json"
+    before = path.read_text()
+    path.unlink()
+    if content is not None:
+        path.write_text(content)
+    provenance.check(config, tmp_path)
+    with pytest.raises(Im2latexError, match=r"config\.seed was 0 and is now 5"):
+        changed = tiny.get_config()
+        changed.seed = 5
+        provenance.check(changed, tmp_path)
+    config.num_threads = 7  # free to change, and not what the run began with
+    provenance.write(tmp_path, config, "abc", VOCABULARY)
+    assert path.read_text() == before
+
+
+def test_a_damaged_record_of_the_environment_is_written_anew_and_said(tmp_path):
+    config = tiny.get_config()
+    provenance.write(tmp_path, config, "abc", VOCABULARY)
+    path = tmp_path / "environment.json"
+    path.write_text("")
+    remark = provenance.write(tmp_path, config, "abc", VOCABULARY)
+    assert "environment.json is damaged" in remark and "written anew" in remark
+    assert json.loads(path.read_text())["data_fingerprint"] == "abc"
+    path.unlink()
+    with pytest.raises(Im2latexError, match="another vocabulary"):
+        provenance.write(tmp_path, config, "abc", Vocabulary((*SPECIAL_TOKENS, "z")))
+
+
+def test_what_may_change_is_no_difference(tmp_path):
+    config = tiny.get_config()
+    provenance.write(tmp_path, config, "abc", VOCABULARY)
+    saved = json.loads((tmp_path / "environment.json").read_text())
+    assert saved["config"]["num_threads"] == config.num_threads
+    other = {**saved, "config": {**saved["config"], "num_threads": 99}}
+    assert provenance.differences(saved, other) == []

@@ -300,6 +300,47 @@ def test_a_work_directory_of_another_configuration_is_refused_unharmed(training,
     assert files(finished[0]) == before
 
 
+def test_a_run_that_another_start_began_in_the_meantime_is_not_gone_on_with(
+    training, finished, monkeypatch
+):
+    """Both starts have passed the first check; the other one has the lock first."""
+    workdir = training / "contested"
+
+    def begun_by_another(*arguments):
+        other = tiny_run.config(training / "data", seed=7)
+        provenance.write(workdir, other, None, set_up(other).vocabulary)
+        return original(*arguments)
+
+    original = run.run_lock.held
+    (workdir).mkdir()
+    monkeypatch.setattr(run.run_lock, "held", begun_by_another)
+    with pytest.raises(Im2latexError, match=r"config\.seed was 7 and is now 0"):
+        run.run(tiny_run.config(training / "data"), workdir)
+    assert not (workdir / "checkpoints").exists()
+
+
+def test_evaluations_load_with_as_many_threads_as_training(training, monkeypatch):
+    class Enough(Exception):
+        pass
+
+    def batches(source, *, num_threads=2, num_workers=0):
+        seen.append(num_threads)
+        raise Enough
+
+    seen = []
+    settings = tiny_run.config(training / "data", num_threads=5)
+    experiment = set_up(settings)
+    monkeypatch.setattr(validation.input_pipeline, "batches", batches)
+    with pytest.raises(Enough):
+        validation.evaluate(None, None, experiment.test, experiment.eval_buckets, 8, num_threads=5)
+    assert seen == [5]
+    loop = TrainLoop(experiment, training, None, None, None, None)
+    loop.state = experiment.initial_state()
+    with pytest.raises(Enough):
+        loop._evaluate()
+    assert seen == [5, 5]
+
+
 def test_a_work_directory_of_other_data_is_refused(training, finished):
     path = finished[0] / "environment.json"
     text = path.read_text()
