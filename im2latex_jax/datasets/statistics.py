@@ -82,7 +82,7 @@ def load(split: "Split", num_workers: int | None = None) -> Statistics:
       Im2latexError: the records cannot be read.
     """
     folder = pathlib.Path(split.directory)
-    kept = _read(folder, split.name, len(split))
+    kept = read(folder, split.name, len(split))
     if kept is not None:
         return kept
     measured, corrupt = _measure_split(split, num_workers)
@@ -91,7 +91,7 @@ def load(split: "Split", num_workers: int | None = None) -> Statistics:
     if not corrupt:
         # In a dataset of another user, or on a full disk, they are made at every start.
         with contextlib.suppress(OSError):
-            _write(folder, split.name, measured)
+            write(folder, split.name, measured)
     return measured
 
 
@@ -193,7 +193,7 @@ def _paths(folder: pathlib.Path, name: str) -> tuple[pathlib.Path, pathlib.Path]
     return folder / f"statistics-{name}.npz", folder / f"digests-{name}.npy"
 
 
-def _write(folder: pathlib.Path, name: str, statistics: Statistics) -> None:
+def write(folder: pathlib.Path, name: str, statistics: Statistics) -> None:
     path, digests_path = _paths(folder, name)
     description = {
         "format": _FORMAT,
@@ -207,8 +207,8 @@ def _write(folder: pathlib.Path, name: str, statistics: Statistics) -> None:
         np.savez(file, description=text, **{x: getattr(statistics, x) for x in _SIZES})
 
 
-def _read(folder: pathlib.Path, name: str, count: int) -> Statistics | None:
-    """What `_write` wrote for `count` records; None where there is none, or it is damaged."""
+def read(folder: pathlib.Path, name: str, count: int) -> Statistics | None:
+    """What `write` wrote for `count` records; None where there is none, or it is damaged."""
     path, digests_path = _paths(folder, name)
     try:
         with np.load(path) as file:
