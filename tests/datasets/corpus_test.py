@@ -18,16 +18,18 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 
 import cv2
 import numpy as np
 import pytest
 
 from im2latex_jax import datasets, images
-from im2latex_jax.datasets.corpus import chunks, drawing, pictures, selection
+from im2latex_jax.datasets.corpus import card, chunks, drawing, pictures, selection
 from im2latex_jax.datasets.corpus.builder import CorpusConfig
 from im2latex_jax.datasets.corpus.looks import Look
-from im2latex_jax.datasets.corpus.sources import Columns, Source, SourceError
+from im2latex_jax.datasets.corpus.selection import Rejected
+from im2latex_jax.datasets.corpus.sources import Columns, Reason, Source, SourceError
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex.canonical import canonicalize
 from im2latex_jax.runtime import workers
@@ -484,6 +486,44 @@ def test_a_full_disk_is_reported_and_the_rest_is_kept(corpus, tmp_path):
     assert not list(work.glob("*.part"))
     undisturbed = contents(build(corpus, tmp_path / "undisturbed"))
     assert contents(build(corpus, tmp_path / "data")) == undisturbed
+
+
+def test_the_card_s_figures_are_those_of_all_numbers_and_take_the_memory_of_the_different_ones():
+    rng = np.random.default_rng(0)
+    for count in (1, 2, 3, 1000):
+        numbers = rng.integers(5, 300, size=count)
+        one, other = card._Distribution(), card._Distribution()
+        for place, number in enumerate(numbers.tolist()):
+            (one if place % 3 else other).add(number)
+        one.merge(other)
+        quantiles = (0, 5, 50, 95, 100)
+        np.testing.assert_allclose(one.percentiles(quantiles), np.percentile(numbers, quantiles))
+        assert one.total() == numbers.sum()
+        values, counts = one.table()
+        assert values.tolist() == sorted(set(numbers.tolist())) and counts.sum() == count
+
+
+def test_lines_that_were_left_out_are_told_in_order_and_take_little_memory():
+    def rejected(line):
+        reason = Reason("duplicate" if line % 2 else "too wide", f"{line % 7} pixels")
+        return Rejected(line % 3, line, reason), ("train", "")[line % 2]
+
+    lines = np.random.default_rng(0).permutation(20_000).tolist()
+    tracemalloc.start()
+    try:
+        one, other = card._Rejections(), card._Rejections()
+        for line in lines:
+            (one if line % 5 else other).add(*rejected(line))
+        one.merge(other)
+        assert tracemalloc.get_traced_memory()[0] < 60 * len(lines)
+    finally:
+        tracemalloc.stop()
+    found = list(one.sorted())
+    assert [(source, line) for source, line, *_ in found] == sorted((n % 3, n) for n in lines)
+    for source, line, split, reason in found[::97]:
+        expected, of_split = rejected(line)
+        assert (source, split, reason) == (expected.source, of_split, expected.reason)
+    assert one.kinds() == {"duplicate": 10_000, "too wide": 10_000}
 
 
 def test_two_builds_of_one_data_set_do_not_meet(corpus, tmp_path):

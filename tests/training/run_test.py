@@ -330,7 +330,7 @@ def test_evaluations_load_with_as_many_threads_as_training(training, monkeypatch
     seen = []
     settings = tiny_run.config(training / "data", num_threads=5)
     experiment = set_up(settings)
-    monkeypatch.setattr(validation.input_pipeline, "batches", batches)
+    monkeypatch.setattr(validation.input_pipeline, "iterate", batches)
     with pytest.raises(Enough):
         validation.evaluate(None, None, experiment.test, experiment.eval_buckets, 8, num_threads=5)
     assert seen == [5]

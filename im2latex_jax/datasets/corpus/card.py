@@ -1,11 +1,12 @@
 """The data card: what was read, what was left out and why, and what the records look like."""
 
+import array
 import collections
 import io
 import json
 import pathlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from im2latex_jax import __version__
 from im2latex_jax.datasets.corpus.drawing import code_digest
 from im2latex_jax.datasets.corpus.selection import SPLITS, Candidate, Rejected
-from im2latex_jax.datasets.corpus.sources import Source
+from im2latex_jax.datasets.corpus.sources import Reason, Source
 
 # The stages in their order, and the kinds of reason for which each leaves formulas out.
 STAGES = {
@@ -29,6 +30,7 @@ STAGES = {
 }
 _NUM_REASONS = 30
 _NUM_TOKENS = 40
+_COLUMNS = ("height", "width", "tokens", "png_bytes")
 _QUANTILES = (0, 5, 50, 95, 100)
 
 
@@ -44,6 +46,85 @@ def describe(source: Source) -> dict[str, Any]:
     return description
 
 
+class _Rejections:
+    """Lines that were left out, in about 20 bytes each: there may be as many as there are formulas.
+
+    Their reasons are few, or alike.
+    """
+
+    def __init__(self) -> None:
+        # Source, line, number of the reason (with the split), in the order in which they came.
+        self._rows = array.array("q")
+        self._reasons: dict[tuple[str, Reason], int] = {}
+
+    def add(self, rejected: Rejected, split: str) -> None:
+        number = self._reasons.setdefault((split, rejected.reason), len(self._reasons))
+        self._rows.extend((rejected.source, rejected.line, number))
+
+    def merge(self, other: "_Rejections") -> None:
+        numbers = [self._reasons.setdefault(x, len(self._reasons)) for x in other._reasons]
+        rows = other._table().copy()
+        rows[:, 2] = np.asarray(numbers, np.int64)[rows[:, 2]]
+        self._rows.frombytes(rows.tobytes())
+
+    def _table(self) -> np.ndarray:
+        """[N, 3]: source, line, number of the reason."""
+        return np.frombuffer(self._rows, np.int64).reshape(-1, 3)
+
+    def counts(self) -> list[tuple[Reason, int]]:
+        """How many lines were left out for each reason."""
+        counts = np.bincount(self._table()[:, 2], minlength=len(self._reasons))
+        return [(reason, int(n)) for (_, reason), n in zip(self._reasons, counts, strict=True)]
+
+    def kinds(self) -> collections.Counter[str]:
+        """How many lines were left out for each kind of reason."""
+        kinds: collections.Counter[str] = collections.Counter()
+        for reason, count in self.counts():
+            kinds[reason.kind] += count
+        return kinds
+
+    def sorted(self) -> Iterator[tuple[int, int, str, Reason]]:
+        """Source, line, split and reason of each, by source and line."""
+        table = self._table()
+        reasons = list(self._reasons)
+        for row in np.lexsort((table[:, 1], table[:, 0])):
+            source, line, number = table[row].tolist()
+            yield source, line, *reasons[number]
+
+
+class _Distribution:
+    """How often each of some whole numbers comes: in the memory of the different ones."""
+
+    def __init__(self) -> None:
+        self._counts: collections.Counter[int] = collections.Counter()
+
+    def add(self, value: int) -> None:
+        self._counts[value] += 1
+
+    def merge(self, other: "_Distribution") -> None:
+        self._counts.update(other._counts)
+
+    def table(self) -> tuple[np.ndarray, np.ndarray]:
+        """The different numbers, ascending, and how often each comes."""
+        values, counts = np.asarray(sorted(self._counts.items()), np.int64).T
+        return values, counts
+
+    def total(self) -> int:
+        """The sum."""
+        return sum(value * count for value, count in self._counts.items())
+
+    def percentiles(self, quantiles: Sequence[int]) -> np.ndarray:
+        """As `np.percentile` of all the numbers."""
+        values, counts = self.table()
+        ends = np.cumsum(counts)
+        places = np.asarray(quantiles) / 100 * (ends[-1] - 1)
+        low, high = (
+            values[np.searchsorted(ends, edge(places).astype(np.int64), side="right")]
+            for edge in (np.floor, np.ceil)
+        )
+        return low + (high - low) * (places - np.floor(places))
+
+
 class Tally:
     """Counts while a data set is built, and writes its card.
 
@@ -56,10 +137,10 @@ class Tally:
         self.names = list(names)
         self.kept = collections.Counter[str]()
         self._settings = dict(settings)
-        self._rejected: list[tuple[Rejected, str]] = []
+        self._rejected = _Rejections()
         self._sources: dict[int, dict[str, Any]] = {}
         self._exclusions = {"formulas": 0, "not_readable": 0}
-        self._sizes: dict[str, list[tuple[int, int, int, int]]] = {split: [] for split in SPLITS}
+        self._sizes = {split: {name: _Distribution() for name in _COLUMNS} for split in SPLITS}
         self._groups: dict[str, set[str]] = {split: set() for split in SPLITS}
         self._tokens: dict[str, collections.Counter[str]] = {
             split: collections.Counter() for split in SPLITS
@@ -75,7 +156,7 @@ class Tally:
 
     def reject(self, rejected: Rejected, split: str = "") -> None:
         """Counts a line that is left out."""
-        self._rejected.append((rejected, split))
+        self._rejected.add(rejected, split)
 
     def keep(self, split: str, candidate: Candidate, size: tuple[int, int, int]) -> None:
         """Counts a record; `size` is that of its picture (see `Picture`)."""
@@ -83,26 +164,29 @@ class Tally:
         self.kept[split] += 1
         self._tokens[split].update(tokens)
         height, width, num_bytes = size
-        self._sizes[split].append((height, width, len(tokens), num_bytes))
+        sizes = (height, width, len(tokens), num_bytes)
+        for name, value in zip(_COLUMNS, sizes, strict=True):
+            self._sizes[split][name].add(value)
         if candidate.group:
             self._groups[split].add(candidate.group)
 
     def merge(self, other: "Tally") -> None:
         """Adds what another tally of the same build has counted."""
         self.kept.update(other.kept)
-        self._rejected += other._rejected
+        self._rejected.merge(other._rejected)
         self._sources |= other._sources
         self._exclusions = {
             name: count + other._exclusions[name] for name, count in self._exclusions.items()
         }
         for split in SPLITS:
-            self._sizes[split] += other._sizes[split]
+            for name, sizes in self._sizes[split].items():
+                sizes.merge(other._sizes[split][name])
             self._groups[split] |= other._groups[split]
             self._tokens[split].update(other._tokens[split])
 
     def summary(self) -> str:
         """In one line: how much is kept and why the rest is not."""
-        kinds = collections.Counter(rejected.reason.kind for rejected, _ in self._rejected)
+        kinds = self._rejected.kinds()
         total = sum(source["of_the_wanted_kinds"] for source in self._sources.values())
         left_out = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common())
         kept = sum(self.kept.values())
@@ -112,7 +196,7 @@ class Tally:
 
     def stages(self) -> list[tuple[str, int, dict[str, int]]]:
         """For each stage what passed it, and how many were left out for which kind of reason."""
-        kinds = collections.Counter(rejected.reason.kind for rejected, _ in self._rejected)
+        kinds = self._rejected.kinds()
         count = sum(source["of_the_wanted_kinds"] for source in self._sources.values())
         stages: list[tuple[str, int, dict[str, int]]] = [("formulas read", count, {})]
         for stage, reasons in STAGES.items():
@@ -123,11 +207,10 @@ class Tally:
 
     def card(self) -> dict[str, Any]:
         """Everything that `card.json` holds."""
-        details = collections.Counter(
-            (rejected.reason.kind, re.sub(r"\d+", "N", rejected.reason.detail))
-            for rejected, _ in self._rejected
-            if rejected.reason.kind in ("not normalized", "not drawn")
-        )
+        details: collections.Counter[tuple[str, str]] = collections.Counter()
+        for reason, count in self._rejected.counts():
+            if reason.kind in ("not normalized", "not drawn"):
+                details[reason.kind, re.sub(r"\d+", "N", reason.detail)] += count
         return {
             "im2latex_jax": __version__,
             "code": code_digest(),
@@ -146,8 +229,7 @@ class Tally:
         }
 
     def _split(self, split: str) -> dict[str, Any]:
-        sizes = np.array(self._sizes[split])
-        columns = ("height", "width", "tokens", "png_bytes")
+        sizes = self._sizes[split]
         return {
             "formulas": self.kept[split],
             "groups": len(self._groups[split]),
@@ -157,13 +239,13 @@ class Tally:
                 name: dict(
                     zip(
                         [f"p{quantile}" for quantile in _QUANTILES],
-                        np.percentile(values, _QUANTILES).round(1).tolist(),
+                        values.percentiles(_QUANTILES).round(1).tolist(),
                         strict=True,
                     )
                 )
-                for name, values in zip(columns, sizes.T, strict=True)
+                for name, values in sizes.items()
             },
-            "total_png_bytes": int(sizes[:, 3].sum()),
+            "total_png_bytes": sizes["png_bytes"].total(),
         }
 
     def write(self, folder: pathlib.Path) -> None:
@@ -174,20 +256,12 @@ class Tally:
         tokens = sum(self._tokens.values(), collections.Counter())
         rows = [f"{token}\t{count}\n" for token, count in _by_count(tokens)]
         _write(folder / "tokens.tsv", "token\tcount\n" + "".join(rows))
-        rejected = sorted(self._rejected, key=lambda entry: entry[0][:2])
-        lines = [
-            "\t".join(
-                (
-                    self.names[one.source],
-                    str(one.line),
-                    split,
-                    one.reason.kind,
-                    " ".join(one.reason.detail.split()),
-                )
-            )
-            for one, split in rejected
-        ]
-        _write(folder / "rejected.tsv", "\n".join(["file\tline\tsplit\tkind\treason", *lines, ""]))
+        with (folder / "rejected.tsv").open("wb") as file:
+            file.write(b"file\tline\tsplit\tkind\treason\n")
+            for source, line, split, reason in self._rejected.sorted():
+                detail = " ".join(reason.detail.split())
+                row = f"{self.names[source]}\t{line}\t{split}\t{reason.kind}\t{detail}\n"
+                file.write(row.encode("utf-8", "backslashreplace"))
         self._draw(folder / "card.png")
 
     def _readme(self, content: dict[str, Any]) -> str:
@@ -240,18 +314,18 @@ class Tally:
         figure = Figure(figsize=(10, 7), layout="constrained")
         axes = figure.subplots(2, 2)
         names = ("height (pixels)", "width (pixels)", "length (tokens)")
-        for column, (plot, name) in enumerate(zip(axes.flat, names, strict=False)):
-            values = {split: np.array(self._sizes[split])[:, column] for split in SPLITS}
-            edges = np.linspace(0, max(v.max() for v in values.values()) + 1, 61)
-            for split, of_split in values.items():
-                weights = np.full(len(of_split), 100 / len(of_split))
-                plot.hist(of_split, edges, weights=weights, histtype="step", label=split)
+        for plot, name, column in zip(axes.flat, names, _COLUMNS, strict=False):
+            tables = {split: self._sizes[split][column].table() for split in SPLITS}
+            edges = np.linspace(0, max(values[-1] for values, _ in tables.values()) + 1, 61)
+            for split, (values, counts) in tables.items():
+                weights = counts * (100 / self.kept[split])
+                plot.hist(values, edges, weights=weights, histtype="step", label=split)
             plot.set_xlabel(name)
             plot.set_ylabel("formulas (%)")
             plot.grid(alpha=0.3)
         axes[0, 0].legend()
-        counts = sorted(self._tokens["train"].values(), reverse=True)
-        axes[1, 1].loglog(range(1, len(counts) + 1), counts)
+        ranked = sorted(self._tokens["train"].values(), reverse=True)
+        axes[1, 1].loglog(range(1, len(ranked) + 1), ranked)
         axes[1, 1].set_xlabel("rank of the token in train")
         axes[1, 1].set_ylabel("count")
         axes[1, 1].grid(alpha=0.3)
