@@ -32,6 +32,7 @@ class Sizes:
 
 
 _MAX_SHAPES = 4000  # that planning starts with; it takes seconds then
+_MAX_CELLS = 1 << 24  # of a grid of shapes
 
 
 def cost(shapes: np.ndarray) -> np.ndarray:
@@ -43,6 +44,24 @@ def cost(shapes: np.ndarray) -> np.ndarray:
     positions = shapes[..., 0] * shapes[..., 1] / 512
     steps = shapes[..., 2]
     return positions * (60 + steps) + 60 * steps
+
+
+def _snapped(
+    sizes: Sizes, grid: np.ndarray, weights: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Shapes on a grid that hold the examples [M, 3], ascending, and how often each is needed [M].
+
+    None where the grid is too fine to be counted without sorting the examples.
+    """
+    columns = (sizes.heights, sizes.widths, sizes.lengths)
+    cells = [-(-column // step) for column, step in zip(columns, grid.tolist(), strict=True)]
+    extents = [int(column.max(initial=0)) + 1 for column in cells]
+    if np.prod(extents, dtype=float) > _MAX_CELLS:
+        return None
+    keys = np.ravel_multi_index(cells, extents)
+    present = np.flatnonzero(np.bincount(keys))
+    shapes = np.stack(np.unravel_index(present, extents), axis=1) * grid
+    return shapes, np.bincount(keys, weights)[present]
 
 
 def plan_buckets(
@@ -64,14 +83,11 @@ def plan_buckets(
       weights: [N] how often each example is seen; by default once.
     """
     grid = np.asarray(multiples)
-    while True:
-        shapes, inverse = np.unique(
-            np.ceil(sizes.stack() / grid).astype(int) * grid, axis=0, return_inverse=True
-        )
-        if len(shapes) <= max(count, _MAX_SHAPES):
-            break
+    while (found := _snapped(sizes, grid, weights)) is None or len(found[0]) > max(
+        count, _MAX_SHAPES
+    ):
         grid = grid * 2
-    counts = np.bincount(inverse.ravel(), weights)
+    shapes, counts = found
 
     def growth(of: np.ndarray) -> np.ndarray:
         """What it costs to merge the buckets `of` with each other bucket: [len(of), N]."""

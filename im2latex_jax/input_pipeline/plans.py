@@ -79,7 +79,11 @@ class TrainingPlan:
     @functools.cached_property
     def epoch_ends(self) -> np.ndarray:
         """Number of batches up to the end of each epoch, [num_epochs] int."""
-        return np.cumsum([self.num_batches(epoch).sum() for epoch in range(self.num_epochs)])
+        epochs = np.arange(self.num_epochs)
+        if self.draw is None:  # those after the curriculum are alike
+            epochs = np.minimum(epochs, len(self.curriculum.lengths))
+        different = {int(epoch): self.num_batches(int(epoch)).sum() for epoch in np.unique(epochs)}
+        return np.cumsum([different[int(epoch)] for epoch in epochs])
 
     def num_batches(self, epoch: int) -> np.ndarray:
         """Batches of each bucket in an epoch, [len(buckets)] int."""

@@ -6,7 +6,7 @@ its part of the next sum. The first one writes what is written once.
 """
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TypeVar
 
 import jax
@@ -157,9 +157,15 @@ def agree(what: str, digest: bytes) -> None:
         )
 
 
-def union(mask: np.ndarray) -> np.ndarray:
-    """Where a mask (of the same shape everywhere) is True in any process."""
-    return multihost_utils.process_allgather(mask).reshape(-1, *mask.shape).any(axis=0)
+def union(numbers: Collection[int]) -> set[int]:
+    """Collective: the numbers, below 2^31, that any process has; in the memory of those."""
+    mine = np.fromiter(numbers, np.int32)
+    most = int(np.max(multihost_utils.process_allgather(np.int32(len(mine)))))
+    if not most:
+        return set()
+    padded = np.pad(mine, (0, most - len(mine)), constant_values=-1)
+    gathered = np.ravel(multihost_utils.process_allgather(padded))
+    return set(gathered.tolist()) - {-1}
 
 
 def _wait_for_all() -> None:

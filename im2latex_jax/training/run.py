@@ -13,7 +13,6 @@ import sys
 from typing import Any
 
 import jax
-import numpy as np
 from ml_collections import ConfigDict
 
 from im2latex_jax import input_pipeline
@@ -223,9 +222,7 @@ def _finish(experiment, workdir, eval_step, state, progress) -> dict:
 
 def _num_skipped(split: examples.Examples) -> int:
     """Damaged records that any process has met."""
-    met = np.zeros(len(split.kept), bool)
-    met[np.fromiter(split.split.corrupt, int)] = True
-    return int(multihost.union(met).sum())
+    return len(multihost.union(split.split.corrupt))
 
 
 def _draw_samples(
