@@ -71,7 +71,7 @@ from im2latex_jax.errors import Im2latexError
 from im2latex_jax.latex import lexer
 from im2latex_jax.latex.vocabulary import EOS, PAD, Vocabulary
 from im2latex_jax.model import saved_model
-from im2latex_jax.runtime import backend, compilation, files, program_check, untrusted
+from im2latex_jax.runtime import backend, compilation, files, program_check, safe_text, untrusted
 
 FORMAT = "im2latex_jax.export"
 VERSION = 1
@@ -333,7 +333,7 @@ def load(path: str | os.PathLike[str]) -> Program:
             canvas = shape["height"], shape["width"]
             exported = _deserialized(members[shape["program"]])
             _check_signature(exported, weights, canvas)
-            programs[canvas] = _Program(exported, f"{name}: {shape['program']}")
+            programs[canvas] = _Program(exported, f"{name}: {_shown(shape['program'])}")
     except OSError as error:
         raise Im2latexError(f"{name}: cannot be read: {error.strerror}") from error
     except (untrusted.UntrustedFileError, _RefusedError):
@@ -353,15 +353,16 @@ def _check_meta(path: str, meta: dict[str, Any]) -> None:
     untrusted.check_settings(meta, greatest=1e6, longest=256)
     if (meta["format"], meta["version"]) != (FORMAT, VERSION):
         raise _RefusedError(
-            f"{path}: is {meta['format']} {meta['version']}, and this reads {FORMAT} {VERSION}: "
+            f"{path}: is {_shown(meta['format'])} {_shown(meta['version'])}, and this reads "
+            f"{FORMAT} {VERSION}: "
             "export it again"
         )
     oldest = jax.export.minimum_supported_calling_convention_version
     newest = jax.export.maximum_supported_calling_convention_version
     if not oldest <= meta["calling_convention_version"] <= newest:
         raise _RefusedError(
-            f"{path}: was exported with jax {meta['jax_version']}, which jax {jax.__version__} "
-            "cannot run: export it again"
+            f"{path}: was exported with jax {_shown(meta['jax_version'])}, which "
+            f"jax {jax.__version__} cannot run: export it again"
         )
     saved_model.check_shapes([(shape["height"], shape["width"]) for shape in meta["shapes"]])
     saved_model.check_calibration(meta["temperature"], meta["scale"])
@@ -462,4 +463,9 @@ class _Program:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:_MAX_REASON] or type(error).__name__
+    return _shown(str(error)) or type(error).__name__
+
+
+def _shown(value: Any) -> str:
+    """What stands in a file from elsewhere, for a message."""
+    return safe_text.printable(" ".join(str(value).split())[:_MAX_REASON])

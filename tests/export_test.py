@@ -279,12 +279,14 @@ def test_a_zip_bomb_is_refused_before_it_takes_memory(file, tmp_path):
         ({"temperature": float("nan")}, "nan"),
         ({"temperature": "x"}, "damaged"),
         ({"shapes": None}, "damaged"),
+        ({"format": "\x1b[31m"}, r"is \\x1b\[31m 1, and this reads"),
     ],
 )
 def test_absurd_descriptions_are_refused(meta, message, file, tmp_path):
     path = _changed(file, tmp_path / "model.zip", **meta)
-    with pytest.raises(Im2latexError, match=message):
+    with pytest.raises(Im2latexError, match=message) as caught:
         export.load(path)
+    assert str(caught.value).isprintable()
 
 
 def test_members_that_share_their_bytes_are_refused(file, tmp_path):
@@ -344,3 +346,16 @@ def test_an_answer_that_is_not_a_number_is_an_error(file, answers):
     program._weights = jax.tree.map(lambda leaf: leaf * np.nan, program._weights)
     [answer] = program([answers[0].ink])
     assert "not a number" in answer.error and answer.confidence == 0.0
+
+
+def test_an_operation_whose_name_is_no_text_is_refused_quietly(file, capfd):
+    with zipfile.ZipFile(file) as archive:
+        exported = jax.export.deserialize(bytearray(archive.read("32x64.jaxexport")))
+    data = exported.mlir_module_serialized
+    names = [match.start() for match in re.finditer(rb"iota_v1|add_v1|compare_v1", data)]
+    assert names
+    for start in names:
+        damaged = data[:start] + b"\xa0" + data[start + 1 :]
+        with pytest.raises(ValueError, match="it is damaged"):
+            program_check.check(dataclasses.replace(exported, mlir_module_serialized=damaged))
+    assert capfd.readouterr().err == ""

@@ -17,7 +17,7 @@ from im2latex_jax.errors import Im2latexError
 from im2latex_jax.input_pipeline import Bucket
 from im2latex_jax.latex.vocabulary import Vocabulary
 from im2latex_jax.model import im2latex, weights
-from im2latex_jax.runtime import backend, files, untrusted
+from im2latex_jax.runtime import backend, files, safe_text, untrusted
 
 # The folder of the weights that the package brings.
 PACKAGED = pathlib.Path(__file__).parent.parent / "weights"
@@ -195,6 +195,7 @@ def load(path: str | os.PathLike[str]) -> TrainedModel:
     # ConfigDict, Flax and JAX raise nearly anything for settings that make no network.
     except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:_MAX_REASON]
+        reason = safe_text.printable(reason)
         raise Im2latexError(
             f"{folder / 'model.json'}: is no model's description: {reason}"
         ) from error

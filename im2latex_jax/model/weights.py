@@ -11,11 +11,12 @@ import safetensors
 import safetensors.numpy
 
 from im2latex_jax.errors import Im2latexError
-from im2latex_jax.runtime import files, untrusted
+from im2latex_jax.runtime import files, safe_text, untrusted
 
 DTYPES = ("F16", "F32")  # as safetensors names them
 MAX_FILE_BYTES = 16 << 30
 MAX_HEADER_BYTES = 10 << 20
+_MAX_NAME = 200  # characters of an array's name, in a message
 
 
 class WeightsError(Im2latexError):
@@ -52,7 +53,8 @@ def load(path: str | os.PathLike[str], like):
     except untrusted.UntrustedFileError as error:
         raise WeightsError(str(error)) from error
     except (OSError, struct.error, safetensors.SafetensorError) as error:
-        raise WeightsError(f"{path}: cannot read the weights: {error}") from error
+        reason = safe_text.printable(" ".join(str(error).split())[:_MAX_NAME])
+        raise WeightsError(f"{path}: cannot read the weights: {reason}") from error
     for name, array in flat.items():
         if not np.isfinite(array).all():
             raise WeightsError(f"{path}: {name} holds numbers that are not finite: it is damaged")
@@ -63,7 +65,8 @@ def _compare(path: str | os.PathLike[str], opened, expected: dict) -> None:
     """Raises `WeightsError` if the arrays of an open file are not those that are expected."""
     for name in sorted({*opened.keys()} ^ expected.keys()):
         where = "missing from the file" if name in expected else "only in the file"
-        raise WeightsError(f"{path}: the weights are of another network: {name} is {where}")
+        shown = safe_text.printable(name[:_MAX_NAME])
+        raise WeightsError(f"{path}: the weights are of another network: {shown} is {where}")
     for name, array in expected.items():
         found = opened.get_slice(name)
         if tuple(found.get_shape()) != array.shape:

@@ -27,7 +27,10 @@ def check(exported: jax.export.Exported) -> None:
     complaints: list[str] = []
 
     def note(diagnostic) -> bool:
-        complaints.append(str(diagnostic.message))
+        try:
+            complaints.append(str(diagnostic.message))
+        except Exception:  # a message of damaged bytes, which are not UTF-8
+            complaints.append("it holds an operation without a name")
         return True  # nothing is printed
 
     handler: Any = context.attach_diagnostic_handler(note)

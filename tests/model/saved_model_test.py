@@ -208,3 +208,14 @@ def test_pipes_are_not_waited_for(folder, tmp_path):
         os.mkfifo(place / name)
         with pytest.raises(Im2latexError, match="is not a file"):
             saved_model.load(place)
+
+
+def test_names_of_arrays_reach_no_terminal(folder, tmp_path):
+    place = tmp_path / "model"
+    shutil.copytree(folder, place)
+    path = place / "weights.safetensors"
+    arrays = safetensors.numpy.load_file(path)
+    path.write_bytes(safetensors.numpy.save({**arrays, "\x1b[31m" * 100: np.zeros(1)}))
+    with pytest.raises(Im2latexError, match=r"\\x1b\[31m.* is only in the file") as caught:
+        saved_model.load(place)
+    assert str(caught.value).isprintable() and len(str(caught.value)) < 1000
