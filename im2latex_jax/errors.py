@@ -22,6 +22,8 @@ EXTRAS = {
     "apache_beam": "beam",
     "array_record": "train",
     "grain": "train",
+    "latex2mathml": "formats",
+    "math_ml2omml": "formats",
     "matplotlib": "render",
     "optax": "train",
     "orbax": "train",

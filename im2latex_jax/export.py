@@ -283,7 +283,7 @@ class Program:
             except IndexError as error:
                 raise Im2latexError(f"the program wrote what is no token: {error}") from error
             yield recognizer.Recognition(
-                latex=lexer.detokenize(tokens),
+                normal_form=lexer.detokenize(tokens),
                 tokens=tokens,
                 confidence=min(max(float(found["confidence"][row]), 0.0), 1.0),
                 probabilities=np.exp(log_probs[: len(tokens)]).tolist(),

@@ -27,6 +27,7 @@ import numpy as np
 from im2latex_jax import images
 from im2latex_jax.decoding import confidence, grammar, search
 from im2latex_jax.errors import Im2latexError
+from im2latex_jax.formats.formula import Formula
 from im2latex_jax.images import writing
 from im2latex_jax.input_pipeline import Bucket
 from im2latex_jax.latex import lexer
@@ -54,11 +55,12 @@ Size = TypeVar("Size", int, jax.Array)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Recognition:
-    """What was read in one picture.
+class Recognition(Formula):
+    """What was read in one picture: `latex`, and other formats, see `Formula`.
 
     Attributes:
-      latex: the formula; empty for a blank picture, or where there is an error.
+      normal_form: the formula as the network writes it; empty for a blank picture, or where there
+        is an error.
       tokens: its tokens.
       confidence: that the whole formula is right, 0 to 1; see `decoding.confidence`.
       probabilities: the network's probability of each token, given those before it.
@@ -69,7 +71,6 @@ class Recognition:
         there was nothing to see.
     """
 
-    latex: str = ""
     tokens: list[str] = dataclasses.field(default_factory=list)
     confidence: float = 0.0
     probabilities: list[float] = dataclasses.field(default_factory=list)
@@ -377,7 +378,7 @@ class Recognizer:
             return Recognition(error=f"{picture.name}: {NOT_A_NUMBER}", ink=answer.ink)
         tokens = self.model.vocabulary.decode(answer.ids)
         return Recognition(
-            latex=lexer.detokenize(tokens),
+            normal_form=lexer.detokenize(tokens),
             tokens=tokens,
             confidence=confidence.from_log_prob(log_prob, self.model.temperature),
             probabilities=np.exp(answer.log_probs[: len(tokens)]).tolist(),

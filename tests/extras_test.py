@@ -18,7 +18,7 @@ for name in {sorted(set(EXTRAS) - {"absl", "optax", "orbax"})!r}:
 from im2latex_jax.cli.main import main
 sys.exit(main(sys.argv[1:]))
 """
-DISTRIBUTIONS = {"absl": "absl-py", "orbax": "orbax-checkpoint"}
+DISTRIBUTIONS = {"absl": "absl-py", "math_ml2omml": "mathml-to-omml", "orbax": "orbax-checkpoint"}
 
 
 def slim(*arguments: str) -> subprocess.CompletedProcess:
@@ -29,7 +29,7 @@ def slim(*arguments: str) -> subprocess.CompletedProcess:
 def test_images_are_read_without_extras():
     ended = slim("predict", "docs/formula.png")
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert ended.stdout == "x=\\frac{-b\\pm\\sqrt{b^{2}-4ac}}{2a}\n"
+    assert ended.stdout == "x=\\frac{-b\\pm\\sqrt{b^2-4ac}}{2a}\n"
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,7 @@ def test_images_are_read_without_extras():
         (["train", "--workdir", "{}/run"], "train"),
         (["evaluate", "{}/pairs.tsv"], "evaluate"),
         (["solve", "--latex", "1+1"], "solve"),
+        (["predict", "docs/formula.png", "--format", "mathml"], "formats"),
         (
             ["render", "{}/formulas.txt", "--out", "{}", "--engine", "mathtext", "--jobs", "1"],
             "render",

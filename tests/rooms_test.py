@@ -15,6 +15,7 @@ ORDER = (
     ("runtime", "images", "config"),
     ("latex",),
     ("rendering", "solving"),
+    ("formats",),
     ("datasets",),
     ("input_pipeline",),
     ("model",),

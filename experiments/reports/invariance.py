@@ -55,7 +55,7 @@ def measure(recognizer: Recognizer, path: str, engine: str, limit: int) -> dict:
     plain = {case.name: case for case in drawn[PLAIN_DPI]}
     answers = recognizer([case.picture for case in plain.values()])
     right = {
-        name: answer.latex
+        name: answer.normal_form
         for (name, case), answer in zip(plain.items(), answers, strict=True)
         if answer.tokens == case.truth
     }
@@ -67,7 +67,9 @@ def measure(recognizer: Recognizer, path: str, engine: str, limit: int) -> dict:
         pictures = [images.read(case.picture) for case in chosen]
         for look in LOOKS:
             answers = recognizer([changed(picture, look, dpi) for picture in pictures])
-            same = [a.latex == right[case.name] for case, a in zip(chosen, answers, strict=True)]
+            same = [
+                a.normal_form == right[case.name] for case, a in zip(chosen, answers, strict=True)
+            ]
             shares[f"{dpi} dpi, {look}"] = float(np.mean(same))
     return {
         "formulas": len(plain),

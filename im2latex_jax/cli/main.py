@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from im2latex_jax import __version__
+from im2latex_jax import __version__, formats
 from im2latex_jax.cli import arguments, inputs
 from im2latex_jax.errors import Im2latexError, missing_extra, require_extra
 from im2latex_jax.runtime import safe_text, streams
@@ -171,6 +171,20 @@ def _add_predict(commands) -> None:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print a JSON object a line")
     form.add_argument("--markdown", action="store_true", help="print Markdown with the pictures")
+    form.add_argument(
+        "--format",
+        choices=(*formats.FORMATS, "json"),
+        default="latex",
+        help="what to print for each formula (default latex): LaTeX between delimiters, MathML, "
+        "Typst, OMML (Word), SymPy's Python; some need pip install 'im2latex_jax[formats]' or "
+        "'im2latex_jax[solve]'",
+    )
+    parser.add_argument(
+        "--normal-form",
+        action="store_true",
+        help="give LaTeX as the network writes it, in the normal form of im2latex-100k, instead of "
+        "clean LaTeX",
+    )
     parser.add_argument(
         "--attention",
         metavar="OUT.gif",
@@ -187,6 +201,10 @@ def _add_predict(commands) -> None:
 def _predict(parsed: argparse.Namespace) -> int:
     if not parsed.images and not parsed.clipboard:
         parsed.usage_error("give a picture, a folder, a pattern, - or --clipboard")
+    if parsed.normal_form and parsed.format not in ("latex", "json"):
+        parsed.usage_error(f"--normal-form is LaTeX, not {parsed.format}")
+    parsed.json = parsed.json or parsed.format == "json"
+    formats.require(parsed.format)
     given = _expanded(parsed)
     if parsed.clipboard:
         given.append(inputs.Input("clipboard", inputs.from_clipboard()))
@@ -196,7 +214,12 @@ def _predict(parsed: argparse.Namespace) -> int:
     answers, failed = [], 0
     for one, answer in zip(given, recognizer.stream(map(inputs.opened, given)), strict=True):
         error = one.problem or answer.error
-        streams.write(_formatted(one.name, answer, error, parsed))
+        try:
+            written = _formatted(one.name, answer, error, parsed)
+        except formats.FormatError as problem:
+            error = f"{one.name}: {problem}"
+            written = ""
+        streams.write(written)
         if error is not None:
             failed += 1
             streams.say(f"error: {error}")
@@ -227,7 +250,8 @@ def _draw_answers(given: Sequence[inputs.Input], answers: Sequence["Recognition"
     from im2latex_jax.evaluation import illustrations
     from im2latex_jax.runtime import files
 
-    pairs = [(i.name, a.latex) for i, a in zip(given, answers, strict=True) if a.latex]
+    # The normal form can always be drawn; clean LaTeX may have a tag.
+    pairs = [(i.name, a.normal_form) for i, a in zip(given, answers, strict=True) if a.normal_form]
     failed = 0
     drawn = illustrations.draw_formulas([latex for _, latex in pairs])
     for (name, _), (png, reason) in zip(pairs, drawn, strict=True):
@@ -248,17 +272,21 @@ def _draw_answers(given: Sequence[inputs.Input], answers: Sequence["Recognition"
 def _formatted(
     name: str, answer: "Recognition", error: str | None, parsed: argparse.Namespace
 ) -> str:
+    latex = answer.normal_form if parsed.normal_form else answer.latex
     if parsed.json:
-        fields = {"image": name, "latex": answer.latex, "confidence": answer.confidence}
+        fields = {"image": name, "latex": latex, "confidence": answer.confidence}
         if error is not None:
             fields["error"] = error
         if answer.note is not None:
             fields["note"] = answer.note
         return safe_text.as_json(fields)
     if parsed.markdown:
-        body = f"$$\n{answer.latex}\n$$" if error is None else f"*{safe_text.markdown(error)}*"
+        body = f"$$\n{latex}\n$$" if error is None else f"*{safe_text.markdown(error)}*"
         return f"{safe_text.markdown_image(name)}\n\n{body}\n"
-    return safe_text.printable(answer.latex)
+    if parsed.format == "latex":
+        return safe_text.printable(latex)
+    lines = answer.as_format(parsed.format).split("\n")
+    return "\n".join(map(safe_text.printable, lines))
 
 
 # im2latex solve
@@ -488,7 +516,7 @@ def _calibrate(parsed: argparse.Namespace) -> int:
         raise Im2latexError(f"{parsed.pairs}: none of the pictures could be read")
     fit = calibration.calibrate(
         [answer.log_prob for answer, _ in read],
-        [evaluation_sets.normal_tokens(answer.latex) == case.truth for answer, case in read],
+        [evaluation_sets.normal_tokens(answer.normal_form) == case.truth for answer, case in read],
     )
     path = saved_model.packaged() if parsed.checkpoint is None else parsed.checkpoint
     saved_model.save_temperature(path, fit.temperature)

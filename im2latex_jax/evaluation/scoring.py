@@ -117,7 +117,7 @@ def score(
 
 
 def _scored(case: Case, answer: Recognition) -> Scored:
-    prediction = normal_tokens(answer.latex) if answer.latex else []
+    prediction = normal_tokens(answer.normal_form) if answer.normal_form else []
     return Scored(
         case, answer, prediction, canonical_tokens(prediction), canonical_tokens(case.truth)
     )

@@ -16,7 +16,7 @@ ANSWERS = [("x + y", 0.9), ("y_1", 0.8), (r"\mathbf{x}", 0.3), ("z ^ { 3 }", 0.2
 
 def _scores(pictures: bool = False) -> scoring.Scores:
     cases = [Case(str(n), b"", normal_tokens(truth)) for n, truth in enumerate(TRUTHS)]
-    answers = [Recognition(latex=latex, confidence=sure) for latex, sure in ANSWERS]
+    answers = [Recognition(normal_form=latex, confidence=sure) for latex, sure in ANSWERS]
     return scoring.score(cases, answers, pictures=pictures, jobs=1)
 
 

@@ -80,7 +80,7 @@ def test_what_was_read_right_is_near_and_what_was_not_is_far(tmp_path):
     class Reader:
         def stream(self, pictures):
             for answer, _ in zip(["a + b = c", "a + b = c", ""], pictures, strict=True):
-                yield Recognition(latex=answer, tokens=answer.split(), confidence=0.9)
+                yield Recognition(normal_form=answer, tokens=answer.split(), confidence=0.9)
 
     truths = ["a + b = c", "a + d = e", "x"]
     inks = [255 - images.read(drawn.png) for drawn in render_formulas(truths)]

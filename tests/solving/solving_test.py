@@ -343,7 +343,7 @@ class _Stub:
             except Im2latexError as error:
                 yield Recognition(error=str(error))
             else:
-                yield Recognition(latex="x^{2}=9", confidence=0.75)
+                yield Recognition(normal_form="x^{2}=9", confidence=0.75)
 
 
 def test_pictures_are_read_and_solved(tmp_path, monkeypatch, capsys):

@@ -34,7 +34,7 @@ def scores() -> scoring.Scores:
     truths = [truth for truth, _, _ in ANSWERS]
     names = [f"{number}.png" for number in range(len(truths))]
     found = cases.draw(names, truths, engine="mathtext", jobs=1)
-    answers = [Recognition(latex=latex, confidence=sure) for _, latex, sure in ANSWERS]
+    answers = [Recognition(normal_form=latex, confidence=sure) for _, latex, sure in ANSWERS]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(image_metrics, "draw", _draw)
         return scoring.score(found.cases, answers)

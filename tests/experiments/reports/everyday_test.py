@@ -14,7 +14,7 @@ class Parrot:
     def stream(self, pictures):
         for picture in pictures:
             text = picture.decode() if isinstance(picture, bytes) else picture.stem
-            yield Recognition(latex=text.replace("frac", "binom"), confidence=0.5)
+            yield Recognition(normal_form=text.replace("frac", "binom"), confidence=0.5)
 
 
 def test_every_formula_of_the_list_has_a_topic_and_a_meaning():

@@ -10,7 +10,7 @@ def reads_light_paper_only(pictures):
     """Stands in for a recognizer: whatever is on light paper is an x."""
     light = [images.read(picture)[0, 0] > 128 for picture in pictures]
     return [
-        Recognition(latex=word, tokens=[word])
+        Recognition(normal_form=word, tokens=[word])
         for word in ("x" if is_light else "y" for is_light in light)
     ]
 

@@ -24,7 +24,7 @@ class Stub:
 
     def stream(self, pictures):
         ink = np.full((8, 8), 255, np.uint8)
-        return (Recognition(latex="x", confidence=0.5, ink=ink) for _ in pictures)
+        return (Recognition(normal_form="x", confidence=0.5, ink=ink) for _ in pictures)
 
 
 def test_there_are_fifty_textbook_formulas():
