@@ -215,7 +215,7 @@ def _list(items: Items, *, escaped: bool = False) -> str:
         else:
             joined.append(piece)
     return "".join(
-        piece if not before or before in _OPEN or piece in _TIGHT else f" {piece}"
+        piece if not before or before in _OPEN or piece[0] in _TIGHT else f" {piece}"
         for before, piece in zip(["", *joined], joined, strict=False)
     )
 

@@ -256,7 +256,7 @@ def test_predict_reads_standard_input_and_writes_markdown(model, monkeypatch, ca
 
 def test_the_attention_is_written_as_an_animation(model, scans, tmp_path, capsys):
     picture, film = str(scans / "b.png"), tmp_path / "film.gif"
-    arguments = ["predict", "--checkpoint", model, "--json", "--attention"]
+    arguments = ["predict", "--checkpoint", model, "--json", "--normal-form", "--attention"]
     assert cli.main([*arguments, str(film), picture]) == 0
     tokens = lexer.tokenize(json.loads(capsys.readouterr().out)["latex"])
     with Image.open(film) as image:
@@ -272,7 +272,8 @@ def test_answers_are_drawn_beside_their_pictures(model, scans, monkeypatch, caps
         return [(b"picture of " + formulas[0].encode(), None), (None, "no such thing")]
 
     monkeypatch.setattr(illustrations, "draw_formulas", draw)
-    assert cli.main(["predict", str(scans), "--checkpoint", model, "--render"]) == 1
+    arguments = ["predict", str(scans), "--checkpoint", model, "--render", "--normal-form"]
+    assert cli.main(arguments) == 1
     captured = capsys.readouterr()
     drawn = scans / "a.png.predicted.png"
     assert drawn.read_bytes() == b"picture of " + captured.out.splitlines()[0].encode()
@@ -304,7 +305,8 @@ def test_no_model_is_one_line_and_exit_status_1(tmp_path, scans, capsys):
 
 
 def test_evaluate_prints_the_figures(model, scans, tmp_path, capsys):
-    assert cli.main(["predict", str(scans), "--checkpoint", model, "--json"]) == 0
+    arguments = ["predict", str(scans), "--checkpoint", model, "--json", "--normal-form"]
+    assert cli.main(arguments) == 0
     read = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     pairs = scans / "pairs.tsv"
     pairs.write_text(f"a.png\t{read[0]['latex']}\nb.png\tz z z\n")
@@ -337,7 +339,8 @@ def test_evaluate_draws_formulas_and_writes_a_report(model, tmp_path, capsys):
 
 def test_calibrate_writes_the_temperature_into_the_model(tmp_path, scans, capsys):
     model = tiny_model.save(tmp_path / "model")
-    assert cli.main(["predict", str(scans), "--checkpoint", str(model), "--json"]) == 0
+    arguments = ["predict", str(scans), "--checkpoint", str(model), "--json", "--normal-form"]
+    assert cli.main(arguments) == 0
     before = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     pairs = scans / "pairs.tsv"
     pairs.write_text(
@@ -348,7 +351,7 @@ def test_calibrate_writes_the_temperature_into_the_model(tmp_path, scans, capsys
     assert cli.main(["calibrate", str(pairs), "--checkpoint", str(tmp_path), "--json"]) == 0
     fit = json.loads(capsys.readouterr().out)
     assert fit["temperature"] > 10 and fit["error_after"] < fit["error_before"]
-    assert cli.main(["predict", str(scans), "--checkpoint", str(model), "--json"]) == 0
+    assert cli.main(arguments) == 0
     after = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [answer["latex"] for answer in after] == [answer["latex"] for answer in before]
     assert all(a["confidence"] > b["confidence"] for a, b in zip(after, before, strict=True))

@@ -94,7 +94,7 @@ def test_sympy_is_python_that_sympy_reads():
 def test_what_a_format_cannot_express_is_told():
     with pytest.raises(formats.FormatError, match=r"cannot be written as sympy: .*tensors"):
         formats.convert(r"g_{\mu\nu}x^\mu", "sympy")
-    with pytest.raises(formats.FormatError, match="as typst: .*raisebox"):
+    with pytest.raises(formats.FormatError, match=r"as typst: .*raisebox"):
         formats.convert(r"\raisebox{1pt}{x}", "typst")
     with pytest.raises(formats.FormatError, match="unknown format 'docx': choose one of latex"):
         formats.convert("x", "docx")
