@@ -20,6 +20,12 @@ _ONEDNN = {
     "xla_cpu_experimental_onednn_custom_call": True,
     "xla_cpu_prefer_vector_width": 512,
 }
+# Devices of one process wait for each other: by default XLA aborts the process after 40 seconds, as
+# when it was paused (Ctrl-Z) or the machine is loaded.
+_PATIENCE = {
+    "xla_cpu_collective_call_terminate_timeout_seconds": 86_400,
+    "xla_cpu_collective_timeout_seconds": 86_400,
+}
 # Versions before it know oneDNN's options too, but take them for little.
 _ONEDNN_SINCE = (0, 12)
 # Processor flags (Linux) of instructions that multiply bfloat16.
@@ -38,19 +44,32 @@ def _candidates() -> dict[str, dict[str, Any]]:
 
 @functools.cache
 def _chosen_options() -> tuple[str, dict[str, Any]]:
-    """Name and options of the first set that this XLA knows, tried on a small program."""
-    for name, options in _candidates().items():
-        try:
-            jax.jit(lambda x: x + 1, compiler_options=options)(1.0)
-        except (ValueError, RuntimeError):
-            continue
-        return name, options
-    return "none", {}
+    """Name and options of the first set that this XLA knows."""
+    known = ((name, options) for name, options in _candidates().items() if _is_known(options))
+    return next(known, ("none", {}))
+
+
+@functools.cache
+def _known(options: tuple[tuple[str, Any], ...]) -> bool:
+    try:
+        jax.jit(lambda x: x + 1, compiler_options=dict(options))(1.0)
+    except (ValueError, RuntimeError):
+        return False
+    return True
+
+
+def _is_known(options: dict[str, Any]) -> bool:
+    """Whether this XLA knows the options, tried on a small program."""
+    return _known(tuple(options.items()))
 
 
 def compiler_options() -> dict[str, Any]:
     """What to give `jax.jit(compiler_options=...)` on this backend; empty where nothing helps."""
-    return dict(_chosen_options()[1])
+    options = dict(_chosen_options()[1])
+    several = jax.default_backend() == "cpu" and jax.local_device_count() > 1
+    if several and jax.process_count() == 1 and _is_known(_PATIENCE):
+        options |= _PATIENCE
+    return options
 
 
 def options_name() -> str:

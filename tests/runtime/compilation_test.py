@@ -53,11 +53,14 @@ def options_with(monkeypatch, known, version=(0, 12, 0)):
 
     monkeypatch.setattr(jax, "jit", jit)
     monkeypatch.setattr(jax, "__version_info__", version)
-    compilation._chosen_options.cache_clear()
+    caches = compilation._chosen_options, compilation._known
+    for cached in caches:
+        cached.cache_clear()
     try:
         return compilation.options_name(), compilation.compiler_options()
     finally:
-        compilation._chosen_options.cache_clear()
+        for cached in caches:
+            cached.cache_clear()
 
 
 def test_the_best_options_that_xla_knows_are_taken(monkeypatch):
@@ -122,3 +125,9 @@ def test_a_number_of_devices_in_the_environment_is_left_alone(monkeypatch):
     config = tiny.get_config()
     config.cpu_devices = 0
     compilation.prepare_devices(config)
+
+
+def test_devices_of_one_process_wait_for_each_other_however_long(monkeypatch):
+    assert not set(compilation._PATIENCE) & set(compilation.compiler_options())  # one device
+    monkeypatch.setattr(jax, "local_device_count", lambda: 2)
+    assert compilation._PATIENCE.items() <= compilation.compiler_options().items()
