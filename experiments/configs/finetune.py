@@ -25,7 +25,7 @@ def get_config() -> ConfigDict:
 
     config.num_buckets = 2
     config.batch_size = 16
-    config.num_epochs = 30
+    config.num_epochs = 40
     config.curriculum_lengths = ()
     config.augmentation.probability = 0.3
     config.model.dropout = 0.1

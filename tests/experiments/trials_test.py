@@ -41,7 +41,7 @@ def test_trials_that_are_done_are_not_done_again(configs, tmp_path):
     base = release.get_config()
     trials.run(base, ["as configured", "larger GRU"], tmp_path)
     assert list(configs) == ["as_configured", "larger_GRU"]
-    assert configs["larger_GRU"].model.hidden == 448
+    assert configs["larger_GRU"].model.hidden == 640
     assert configs["as_configured"].model.hidden == base.model.hidden
     results = trials.run(base, ["as configured", "larger GRU", "dropout 0.1"], tmp_path)
     assert list(configs) == ["as_configured", "larger_GRU", "dropout_0.1"]

@@ -32,7 +32,8 @@ def start(
       **settings: of the configuration, by flattened keys.
     """
     settings = {
-        "dataset.data_dir": folder / "data", "num_buckets": 1, "quiet": True, **settings,
+        "dataset.data_dir": folder / "data", "num_buckets": 1, "quiet": True, "cpu_devices": 0,
+        **settings,
     }  # fmt: skip
     return subprocess.Popen(
         [sys.executable, __file__, "--workdir", str(workdir),

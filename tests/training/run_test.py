@@ -138,9 +138,9 @@ def test_stopped_in_an_evaluation_and_resumed_gives_the_same_bytes(training, fin
     workdir = training / "stopped-evaluating"
     settings = tiny_run.config(training / "data")
 
-    def interrupted(*arguments):
+    def interrupted(*arguments, **settings):
         stop()
-        return original(*arguments)
+        return original(*arguments, **settings)
 
     original = validation.evaluate
     with monkeypatch.context() as patch:
