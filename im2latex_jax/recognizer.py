@@ -11,6 +11,7 @@ decoded in one compiled program a canvas and batch size, and the most confident 
 
 import collections
 import concurrent.futures
+import contextlib
 import dataclasses
 import functools
 import itertools
@@ -28,9 +29,9 @@ from im2latex_jax import images
 from im2latex_jax.decoding import confidence, grammar, search
 from im2latex_jax.errors import Im2latexError
 from im2latex_jax.formats.formula import Formula
-from im2latex_jax.images import writing
+from im2latex_jax.images import layout, writing
 from im2latex_jax.input_pipeline import Bucket
-from im2latex_jax.latex import lexer
+from im2latex_jax.latex import lexer, lines
 from im2latex_jax.latex.vocabulary import BOS, EOS, PAD
 from im2latex_jax.model import saved_model
 from im2latex_jax.runtime import backend, compilation
@@ -50,8 +51,35 @@ NOT_A_NUMBER = (
 # Captions are padded to a multiple of this many steps: few programs.
 _STEPS = 32
 
+# Letters of fewer pixels run together; an answer for such an image that is not confident is an
+# error, which asks for LEGIBLE_HEIGHT.
+SMALL_HEIGHT, LEGIBLE_HEIGHT = 5.0, 8
+# Answers that are less confident are probably wrong, see `docs`.
+LOW_CONFIDENCE = 0.1
+# Images that are so much higher than wide are tried on their side too. That counts where it is
+# surer than MIN_TURNED, and TURNED_GAIN times as sure as the upright image.
+TALL, MIN_TURNED_MARKS = 1.2, 5
+MIN_TURNED, TURNED_GAIN = 0.05, 3.0
+
 Canvas = tuple[int, int]
+# Number of an image in its batch, of its version (upright, turned), and of a piece of it.
+_Place = tuple[int, int, int]
 Size = TypeVar("Size", int, jax.Array)
+
+
+@dataclasses.dataclass(frozen=True)
+class Region:
+    """One of several formulas in an image.
+
+    Attributes:
+      box: left, top, right and bottom (ends exclusive) in pixels of the image.
+      latex: the formula.
+      confidence: that the whole formula is right, 0 to 1.
+    """
+
+    box: tuple[int, int, int, int]
+    latex: str
+    confidence: float
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -68,7 +96,9 @@ class Recognition(Formula):
       error: why the picture could not be read, in one line, or None.
       note: what the reader should know about the picture (blank, several frames), or None.
       ink: the prepared picture that the network saw, uint8 [height, width], 0 is paper; None where
-        there was nothing to see.
+        there was nothing to see. Of several rows, which are read one by one, all below each other.
+      regions: where the image holds several formulas, each of them, from top to bottom; `latex` is
+        then all of them, in rows. Else empty.
     """
 
     tokens: list[str] = dataclasses.field(default_factory=list)
@@ -78,6 +108,7 @@ class Recognition(Formula):
     error: str | None = None
     note: str | None = None
     ink: np.ndarray | None = dataclasses.field(default=None, repr=False)
+    regions: list[Region] = dataclasses.field(default_factory=list)
     _attend: Callable[[], np.ndarray] | None = dataclasses.field(default=None, repr=False)
 
     @functools.cached_property
@@ -93,10 +124,35 @@ class Recognition(Formula):
 
 
 @dataclasses.dataclass(frozen=True)
-class _Prepared:
-    """A picture ready for the network: at each plausible scale, or not at all."""
+class _Formula:
+    """A formula of a prepared image: which of its pieces are rows of it.
 
-    inks: Sequence[np.ndarray] = ()
+    Attributes:
+      found: where it is, and what its rows look like.
+      rows: numbers of its rows among the pieces.
+      number: number of its equation number among the pieces, or None.
+    """
+
+    found: layout.Formula
+    rows: Sequence[int]
+    number: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Prepared:
+    """An image ready for the network, or what is wrong with it.
+
+    Attributes:
+      pieces: what is read one by one (rows, equation numbers), each at its plausible scales.
+      formulas: what the pieces make up; empty where there is one piece and nothing to put together.
+      turned: the image turned by a quarter left and right, where it may stand on its side.
+      small: the height of its letters in pixels, where they are hardly legible.
+    """
+
+    pieces: Sequence[Sequence[np.ndarray]] = ()
+    formulas: Sequence[_Formula] = ()
+    turned: Sequence["_Prepared"] = ()
+    small: float | None = None
     error: str | None = None
     note: str | None = None
     name: str = ""
@@ -277,26 +333,67 @@ class Recognizer:
     def _prepare_opened(self, opened: images.Opened) -> _Prepared:
         deadline = images.Deadline()
         pixels = opened.pixels()
+        deadline.check()
         try:
-            deadline.check()
-            ink = writing.find(pixels).ink
-            del pixels
-            deadline.check()
-            ink = images.crop(ink)
-            deadline.check()
-            return _Prepared(self._scaled(ink), note=opened.frames, name=opened.name)
+            if self._rescale is not True:
+                ink = images.crop(writing.find(pixels).ink)
+                inks = self._scaled(ink, [float(self._rescale) or 1.0])
+                return _Prepared([inks], note=opened.frames, name=opened.name)
+            prepared = cast(_Prepared, self._laid_out(opened, pixels, deadline))
         except images.BlankImageError as error:
             return _Prepared(note=f"{opened.name}: {error}")
         except Im2latexError as error:
-            return _Prepared(error=f"{opened.name}: {error}")
+            prepared = _Prepared(error=f"{opened.name}: {error}", name=opened.name)
+        height, width = pixels.shape[:2]
+        if height < TALL * width:
+            return prepared
+        turned = []
+        for quarters in (1, 3):
+            with contextlib.suppress(Im2latexError):
+                upright = np.ascontiguousarray(np.rot90(pixels, quarters))
+                version = self._laid_out(opened, upright, deadline, quarters)
+                if version is not None:
+                    turned.append(version)
+        return dataclasses.replace(prepared, turned=turned)
 
-    def _scaled(self, ink: np.ndarray) -> list[np.ndarray]:
-        """The writing at each plausible scale that a canvas holds, margin included."""
-        if self._rescale is True:
-            factors = [self.model.scale * factor for factor in images.scale_candidates(ink)]
-            factors = [1.0 if abs(math.log(f)) <= images.SCALE_TOLERANCE else f for f in factors]
-        else:
-            factors = [float(self._rescale) or 1.0]
+    def _laid_out(
+        self,
+        opened: images.Opened,
+        pixels: np.ndarray,
+        deadline: images.Deadline,
+        quarters: int = 0,
+    ) -> _Prepared | None:
+        """The formulas of an image whose pixels were turned left by some quarters.
+
+        None where it was turned and is too simple to tell how it stands.
+
+        Raises:
+          ImageError: see `layout.find`; or the writing is too small or too large.
+        """
+        found = layout.find(pixels, deadline)
+        if quarters:
+            if found.marks < MIN_TURNED_MARKS:
+                return None
+            found = layout.turned_back(found, quarters, pixels.shape)
+        scales = [self.model.scale * factor for factor in found.scales]
+        scales = [1.0 if abs(math.log(f)) <= images.SCALE_TOLERANCE else f for f in scales]
+        pieces: list[list[np.ndarray]] = []
+        formulas = []
+        for formula in found.formulas:
+            rows = range(len(pieces), len(pieces) + len(formula.inks))
+            pieces += [self._scaled(ink, scales) for ink in formula.inks]
+            number = None
+            if formula.number is not None:
+                number = len(pieces)
+                pieces.append(self._scaled(formula.number, scales[:1]))
+            formulas.append(_Formula(formula, rows, number))
+        if len(pieces) == 1 and not formulas[0].found.boxed:
+            formulas = []
+        small = found.mark_height if found.mark_height <= SMALL_HEIGHT else None
+        return _Prepared(pieces, formulas, small=small, note=opened.frames, name=opened.name)
+
+    def _scaled(self, ink: np.ndarray, factors: Sequence[float]) -> list[np.ndarray]:
+        """The writing at each of some scales that a canvas holds, margin included."""
         room = np.asarray(self._canvases[-1]) - 2 * images.MARGIN
         fitting = [f for f in factors if (np.rint(np.multiply(ink.shape, f)) <= room).all()]
         if not fitting:
@@ -317,32 +414,152 @@ class Recognizer:
         ]
 
     def _decode(self, prepared: Sequence[_Prepared], batch_size: int) -> list[Recognition]:
-        """Reads prepared pictures in batches of one canvas each."""
-        groups: dict[Canvas, list[tuple[int, np.ndarray]]] = {}
-        for number, picture in enumerate(prepared):
-            for ink in picture.inks:
-                groups.setdefault(self._canvas(ink), []).append((number, ink))
+        """Reads prepared images in batches of one canvas each."""
+        # Each image upright, then turned.
+        versions = [(image, *image.turned) for image in prepared]
+        groups: dict[Canvas, list[tuple[_Place, np.ndarray]]] = {}
+        for image, number in enumerate(versions):
+            for version, one in enumerate(number):
+                for piece, inks in enumerate(one.pieces):
+                    for ink in inks:
+                        place = (image, version, piece)
+                        groups.setdefault(self._canvas(ink), []).append((place, ink))
         if jax.default_backend() == "cpu":
             batch_size = min(batch_size, MAX_CPU_BATCH)
-        best: dict[int, _Answer] = {}
-        for canvas, rows in groups.items():
+        best: dict[_Place, _Answer] = {}
+        for canvas, members in groups.items():
             # A batch goes on until its last formula ends: put those together that end about the
             # same time.
-            rows.sort(key=lambda row: token_budget(*row[1].shape))
-            for start in range(0, len(rows), batch_size):
-                part = rows[start : start + batch_size]
+            members.sort(key=lambda member: token_budget(*member[1].shape))
+            for start in range(0, len(members), batch_size):
+                part = members[start : start + batch_size]
                 answers = self._read_batch([ink for _, ink in part], canvas, batch_size)
-                for (number, _), answer in zip(part, answers, strict=True):
-                    if number not in best or answer.score > best[number].score:
-                        best[number] = answer
+                for (place, _), answer in zip(part, answers, strict=True):
+                    if place not in best or answer.score > best[place].score:
+                        best[place] = answer
         return [
-            self._recognition(picture, best.get(number)) for number, picture in enumerate(prepared)
+            self._most_confident(
+                [
+                    self._put_together(
+                        one, [best.get((image, version, n)) for n in range(len(one.pieces))]
+                    )
+                    for version, one in enumerate(prepared_versions)
+                ],
+                prepared_versions[0],
+            )
+            for image, prepared_versions in enumerate(versions)
         ]
+
+    def _most_confident(self, versions: Sequence[Recognition], image: _Prepared) -> Recognition:
+        """The upright version, unless a turned one is read much better."""
+        best, *turned = versions
+        for other in turned:
+            if other.tokens and other.confidence > max(MIN_TURNED, TURNED_GAIN * best.confidence):
+                best = other
+        if image.small is not None and best.error is None and best.confidence < LOW_CONFIDENCE:
+            error = (
+                f"{image.name}: the writing is too small: its letters are about "
+                f"{image.small:.0f} pixels high, and {LEGIBLE_HEIGHT} are needed; take a larger "
+                "image"
+            )
+            return Recognition(error=error, ink=best.ink)
+        return best
+
+    def _put_together(self, image: _Prepared, answers: Sequence[_Answer | None]) -> Recognition:
+        """One answer out of those of an image's pieces."""
+        if not answers:
+            return self._recognition(image, None)
+        pieces = [self._recognition(image, answer) for answer in answers]
+        failed = next((piece for piece in pieces if piece.error is not None), None)
+        if failed is not None or not image.formulas:
+            return failed or pieces[0]
+        formulas = [self._formula(formula, pieces) for formula in image.formulas]
+        regions = []
+        for formula, read in zip(image.formulas, formulas, strict=True):
+            if formula.found.aligned or len(formula.rows) == 1:
+                regions.append(Region(formula.found.box, read.latex, read.confidence))
+                continue
+            for box, row in zip(formula.found.boxes, formula.rows, strict=True):
+                regions.append(Region(box, pieces[row].latex, pieces[row].confidence))
+        whole = formulas[0] if len(formulas) == 1 else self._joined(formulas, aligned=False)
+        return dataclasses.replace(whole, regions=regions if len(regions) > 1 else [])
+
+    def _formula(self, formula: _Formula, pieces: Sequence[Recognition]) -> Recognition:
+        """One formula out of its rows, its number and its box."""
+        rows = [pieces[row] for row in formula.rows]
+        read = rows[0] if len(rows) == 1 else self._joined(rows, aligned=formula.found.aligned)
+        if formula.found.boxed:
+            read = self._extended(read, [r"\boxed", "{"], ["}"])
+        if formula.number is not None:
+            number = pieces[formula.number].tokens
+            brackets = number[:1], number[-1:]
+            if brackets in ((["("], [")"]), ([r"\left("], [r"\right)"])):
+                read = self._extended(read, [], [r"\tag", "{", *number[1:-1], "}"])
+        return read
+
+    def _joined(self, rows: Sequence[Recognition], *, aligned: bool) -> Recognition:
+        """Rows that were read one by one, as one formula."""
+        tokens, origins = lines.join([row.tokens for row in rows], aligned=aligned)
+        probabilities = [
+            rows[row].probabilities[position] if row >= 0 else 1.0 for row, position in origins
+        ]
+        log_prob = sum(row.log_prob for row in rows)
+        return Recognition(
+            normal_form=lexer.detokenize(tokens),
+            tokens=tokens,
+            confidence=confidence.from_log_prob(log_prob, self.model.temperature),
+            probabilities=probabilities,
+            log_prob=log_prob,
+            note=rows[0].note,
+            ink=_stacked(
+                [row.ink for row in rows if row.ink is not None],
+                self.model.network.encoder.stride[0],
+            ),
+            _attend=functools.partial(self._stacked_attention, rows, origins),
+        )
+
+    def _extended(
+        self, read: Recognition, before: Sequence[str], after: Sequence[str]
+    ) -> Recognition:
+        """A formula with tokens that were not read by the network around it."""
+        tokens = [*before, *read.tokens, *after]
+
+        def attend() -> np.ndarray:
+            margins = (len(before), len(after)), (0, 0), (0, 0)
+            return np.pad(read.attention, margins)
+
+        return dataclasses.replace(
+            read,
+            normal_form=lexer.detokenize(tokens),
+            tokens=tokens,
+            probabilities=[1.0] * len(before) + read.probabilities + [1.0] * len(after),
+            _attend=attend,
+        )
+
+    def _stacked_attention(
+        self, rows: Sequence[Recognition], origins: Sequence[tuple[int, int]]
+    ) -> np.ndarray:
+        """Attention of rows below each other, 0 for tokens that stand between them."""
+        parts = [row.attention for row in rows]
+        tops = np.cumsum([0, *(part.shape[1] for part in parts)])
+        columns = max(part.shape[2] for part in parts)
+        stacked = np.zeros((len(origins), tops[-1], columns), np.float32)
+        for token, (row, position) in enumerate(origins):
+            if row >= 0:
+                part = parts[row][position]
+                stacked[token, tops[row] : tops[row + 1], : part.shape[1]] = part
+        return stacked
 
     def _canvas(self, ink: np.ndarray) -> Canvas:
         """The smallest canvas that holds a picture."""
         height, width = ink.shape
         return next(c for c in self._canvases if height <= c[0] and width <= c[1])
+
+    def _fits(self, ink: np.ndarray) -> bool:
+        """Whether a canvas holds an image: several rows below each other may be too high."""
+        return any(
+            ink.shape[0] <= rows and ink.shape[1] <= columns for rows, columns in self._canvases
+        )
 
     def _read_batch(
         self, inks: Sequence[np.ndarray], canvas: Canvas, batch_size: int
@@ -400,7 +617,7 @@ class Recognizer:
         """
         groups: dict[tuple[Canvas, int], list[tuple[np.ndarray, list[int]]]] = {}
         for answer, truth in zip(answers, truths, strict=True):
-            if answer.ink is not None:
+            if answer.ink is not None and self._fits(answer.ink):
                 ids = [BOS, *self.model.vocabulary.encode(truth), EOS]
                 steps = -(-len(ids) // _STEPS) * _STEPS
                 groups.setdefault((self._canvas(answer.ink), steps), []).append((answer.ink, ids))
@@ -497,6 +714,14 @@ def _collate(
         pictures[row, : ink.shape[0], : ink.shape[1], 0] = ink
         sizes[row] = ink.shape
     return pictures, sizes
+
+
+def _stacked(inks: Sequence[np.ndarray], stride: int) -> np.ndarray:
+    """Images below each other, each one's height filled up to a multiple of `stride`."""
+    width = max(ink.shape[1] for ink in inks)
+    return np.vstack([
+        np.pad(ink, ((0, -ink.shape[0] % stride), (0, width - ink.shape[1]))) for ink in inks
+    ])  # fmt: skip
 
 
 def _is_picture(value: Any) -> TypeGuard[images.Source]:

@@ -12,8 +12,9 @@ import pytest
 from PIL import Image
 
 import im2latex_jax
-from im2latex_jax import images
+import im2latex_jax.recognizer as recognizer_module
 from im2latex_jax.errors import Im2latexError
+from im2latex_jax.images import layout
 from im2latex_jax.input_pipeline import Bucket
 from im2latex_jax.latex.vocabulary import BOS, EOS
 from im2latex_jax.model import saved_model
@@ -136,7 +137,7 @@ def test_an_unsure_scale_is_settled_by_confidence(pictures, monkeypatch):
     alone = [Recognizer(model, rescale=factor)(pictures[1])[0] for factor in (1.0, 1.5)]
     means = [np.mean(np.log(answer.probabilities)) for answer in alone]
     assert abs(means[0] - means[1]) > 1e-4
-    monkeypatch.setattr(images, "scale_candidates", lambda ink: [1.0, 1.5])
+    monkeypatch.setattr(layout, "scale_candidates", lambda ink: [1.0, 1.5])
     [answer] = Recognizer(model)(pictures[1])
     assert _same(answer, alone[int(np.argmax(means))])
 
@@ -219,14 +220,14 @@ def test_a_source_that_changes_is_read_as_it_was_when_taken(recognizer, pictures
 
 
 def test_what_a_library_raises_is_an_error_of_that_image(recognizer, pictures, monkeypatch):
-    crop = images.crop
+    crop_box = layout.crop_box
 
     def failing(ink):
         if ink.shape[0] == 7:
             raise MemoryError("no room\nat all")
-        return crop(ink)
+        return crop_box(ink)
 
-    monkeypatch.setattr(images, "crop", failing)
+    monkeypatch.setattr(layout, "crop_box", failing)
     answers = recognizer([pictures[0], np.zeros((7, 7), np.uint8), pictures[1]])
     assert "no room at all" in answers[1].error
     assert answers[0].latex and answers[2].latex
@@ -315,3 +316,63 @@ def test_batches_hold_images_that_end_at_about_the_same_time(recognizer, monkeyp
         parts = [part for c, part in seen[: len(seen) - len(images)] if c == canvas]
         joined = [width for part in parts for width in part]
         assert joined == sorted(joined)
+
+
+def _page(*formulas: str, gap: int = 30, left: int = 0) -> np.ndarray:
+    """Formulas below each other; each one `left` pixels right of the one above."""
+    page = np.full(
+        (40 + sum(40 + gap for _ in formulas), 220 + left * len(formulas)), 255, np.uint8
+    )
+    top = 20
+    for number, formula in enumerate(formulas):
+        drawn = mathtext.draw(formula)
+        height, width = drawn.shape
+        x = 20 + number * left
+        page[top : top + height, x : x + width] = drawn
+        top += height + gap
+    return page[: top + 20]
+
+
+def test_rows_are_read_one_by_one_and_joined(recognizer):
+    rows = ("x + y = 1", "x ^ { 2 } = y", "y = x")
+    [answer] = recognizer(_page(*rows, gap=12))
+    alone = recognizer([mathtext.draw(row) for row in rows])
+    assert answer.tokens[0] in (r"\begin{aligned}", r"\begin{gathered}")
+    assert answer.tokens.count(r"\\") - sum(a.tokens.count(r"\\") for a in alone) in (1, 2)
+    assert len(answer.probabilities) == len(answer.tokens)
+    assert answer.confidence < min(one.confidence for one in alone) + 1e-6
+    assert answer.attention.shape[0] == len(answer.tokens)
+    written = answer.attention.sum(axis=(1, 2)) > 0.5
+    assert written.sum() >= len(answer.tokens) - answer.tokens.count("&") - 6
+
+
+def test_several_formulas_have_regions(recognizer):
+    page = _page("x + y = 1", "x ^ { 2 } + y = y", gap=60, left=7)
+    [answer] = recognizer(page)
+    assert len(answer.regions) == 2
+    assert answer.tokens[0] == r"\begin{gathered}"
+    upper, lower = answer.regions
+    assert 15 <= upper.box[0] <= 24 and 15 <= upper.box[1] <= 24
+    assert upper.box[3] < lower.box[1] and abs(lower.box[0] - upper.box[0] - 7) <= 3
+    for region in answer.regions:
+        left, top, right, bottom = region.box
+        [alone] = recognizer(np.pad(page[top:bottom, left:right], 9, constant_values=255))
+        assert region.latex == alone.latex or region.confidence != alone.confidence
+        assert 0 <= region.confidence <= 1
+    assert recognizer(mathtext.draw("x + y"))[0].regions == []
+
+
+def test_what_cannot_be_read_is_told(recognizer):
+    tiny = np.pad(mathtext.draw("x + y + \\alpha = x ^ { 2 }"), 20, constant_values=255)
+    tiny = np.asarray(Image.fromarray(tiny).resize((tiny.shape[1] // 4, tiny.shape[0] // 4)))
+    [answer] = recognizer(tiny)
+    assert "too small" in answer.error and "pixels high" in answer.error
+
+
+def test_an_image_on_its_side_is_tried_upright(recognizer, monkeypatch):
+    picture = np.pad(mathtext.draw("x + y + \\alpha = x ^ { 2 }"), 20, constant_values=255)
+    [upright] = recognizer(picture)
+    monkeypatch.setattr(recognizer_module, "MIN_TURNED", -1.0)
+    monkeypatch.setattr(recognizer_module, "TURNED_GAIN", 0.0)
+    answers = recognizer([np.ascontiguousarray(np.rot90(picture, k)) for k in (1, 3)])
+    assert any(answer.tokens == upright.tokens for answer in answers)

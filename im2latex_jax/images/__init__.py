@@ -10,7 +10,7 @@ draws it, whose letter x is about 7 pixels high. The original pages are 200 dpi:
 
 from im2latex_jax.images.colour import to_grey
 from im2latex_jax.images.components import INK_THRESHOLD
-from im2latex_jax.images.crop import crop
+from im2latex_jax.images.crop import crop, crop_box
 from im2latex_jax.images.decode import (
     FORMATS,
     Opened,
@@ -53,6 +53,7 @@ __all__ = [
     "PixelBudget",
     "Source",
     "crop",
+    "crop_box",
     "describe",
     "estimate_scale",
     "frames",

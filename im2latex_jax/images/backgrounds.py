@@ -24,6 +24,8 @@ MIN_SHARE = 0.02
 MIN_FLATNESS = 8
 # Writing that covers less than this share of its background is dust.
 MIN_WRITING = 0.001
+# Smaller images have no room for a background beside that of the writing.
+MIN_SIDE = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,12 +89,15 @@ def find(pixels: np.ndarray) -> list[Background]:
     """
     height, width = pixels.shape[:2]
     whole = [Background((0, 0, width, height))]
-    if min(height, width) < 16:
+    if min(height, width) < MIN_SIDE:
         return whole
     small = shrunk(pixels)
     flat = flat_mask(small)
     _, labels, boxes, _ = cv2.connectedComponentsWithStats(flat, connectivity=4)
     large = np.flatnonzero(boxes[1:, cv2.CC_STAT_AREA] >= MIN_SHARE * flat.size) + 1
+    if len(large) < 2:
+        return whole
+    large = _without_strokes(labels, boxes, large)
     if len(large) < 2:
         return whole
     index = np.zeros(len(boxes), np.uint8)
@@ -102,18 +107,46 @@ def find(pixels: np.ndarray) -> list[Background]:
     written = [n for n, area in enumerate(areas) if area.written]
     if not written:
         return whole
-    largest = areas[max(written, key=lambda n: int(areas[n].hull.sum()))]
-    if len(written) == 1 and not (numbers * (1 - largest.hull)).any():
-        return whole  # the other areas are the insides of letters
+    if _is_one_page(areas, written, numbers):
+        return whole
     united = _unite(areas, written)
+    if len(united) == 1 and united[0][0].all():
+        return whole
     scale = np.array([width, height]) / small.shape[1::-1]
     return [_background(hull, framed, scale) for hull, framed in united]
+
+
+def _without_strokes(labels: np.ndarray, boxes: np.ndarray, large: np.ndarray) -> np.ndarray:
+    """The large areas that are no thick strokes: not about as thin as the other strokes are."""
+    is_large = np.zeros(len(boxes), np.uint8)
+    is_large[large] = 1
+    distances = cv2.distanceTransform(1 - is_large[labels], cv2.DIST_L2, 3)
+    strokes = distances[distances > 0]
+    thickness = 2 * float(np.percentile(strokes[:: 1 + len(strokes) // 4096], 90))
+    sides = boxes[large][:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].min(axis=1)
+    return large[sides >= 1.5 * thickness]
+
+
+def _is_one_page(areas: list[_Area], written: list[int], numbers: np.ndarray) -> bool:
+    """Whether there is nothing else beside the background with writing.
+
+    The insides of letters are within it. At the border of a tight image, roots, brackets and
+    fraction bars cut pieces off, which look the same as the rest; a frame goes all around.
+    """
+    levels = np.stack([area.level for area in areas])
+    at_border = all(_border(areas[n].hull).any() for n in written)
+    if at_border and np.ptp(levels, axis=0).max() <= MIN_FLATNESS:
+        return True
+    if len(written) > 1:
+        return False
+    outside = numbers * (1 - areas[written[0]].hull)
+    return not outside.any()
 
 
 def _unite(areas: list[_Area], written: list[int]) -> list[tuple[np.ndarray, bool]]:
     """Hulls of the areas with writing, and whether they are framed.
 
-    Parts of one sheet in different light become one: they lie side by side and differ in level.
+    Parts of one sheet become one.
     """
     hulls: list[tuple[np.ndarray, bool]] = []
     done: set[int] = set()
@@ -127,7 +160,7 @@ def _unite(areas: list[_Area], written: list[int]) -> list[tuple[np.ndarray, boo
                 continue
             if areas[other].parent == n:
                 hull &= 1 - cv2.dilate(areas[other].hull, np.ones((7, 7), np.uint8))
-            elif _is_shadow(area, areas[other]):
+            elif _is_one_sheet(area, areas[other]):
                 hull = _hull(hull | areas[other].hull, 1, (0, 0, *hull.shape[::-1]))
                 done.add(other)
         outer = None if area.parent is None else areas[area.parent]
@@ -137,13 +170,18 @@ def _unite(areas: list[_Area], written: list[int]) -> list[tuple[np.ndarray, boo
     return hulls
 
 
-def _is_shadow(first: _Area, second: _Area) -> bool:
-    """Whether two areas are parts of one sheet in different light."""
+def _is_one_sheet(first: _Area, second: _Area) -> bool:
+    """Whether two areas are parts of one sheet: one of them in shadow, or cut by a long stroke."""
     if first.parent is not None or second.parent is not None:
         return False
     common = int((first.hull & second.hull).sum())
     apart = common < 0.5 * min(int(first.hull.sum()), int(second.hull.sum()))
-    return bool(apart and np.abs(first.level - second.level).max() > MIN_FLATNESS)
+    in_shadow = apart and np.abs(first.level - second.level).max() > MIN_FLATNESS
+    return bool(in_shadow or (_border(first.hull).any() and _border(second.hull).any()))
+
+
+def _border(hull: np.ndarray) -> np.ndarray:
+    return np.concatenate([hull[0], hull[-1], hull[:, 0], hull[:, -1]])
 
 
 def _areas(small: np.ndarray, numbers: np.ndarray, boxes: np.ndarray) -> list[_Area]:

@@ -19,15 +19,19 @@ def crop(ink: np.ndarray, margin: int = 0) -> np.ndarray:
     Raises:
       BlankImageError: there is nothing but paper and specks.
     """
-    top, left, bottom, right = _writing_box(ink)
+    left, top, right, bottom = crop_box(ink)
     cut = ink[top:bottom, left:right]
     if not margin:
         return cut
     return cv2.copyMakeBorder(cut, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=0)
 
 
-def _writing_box(ink: np.ndarray) -> tuple[int, int, int, int]:
-    """The top, left, bottom and right of the writing (ends exclusive)."""
+def crop_box(ink: np.ndarray) -> tuple[int, int, int, int]:
+    """The left, top, right and bottom (ends exclusive) of what `crop` cuts out.
+
+    Raises:
+      BlankImageError: there is nothing but paper and specks.
+    """
     _, mask = cv2.threshold(ink, INK_THRESHOLD - 1, 255, cv2.THRESH_BINARY)
     x, y, width, height = cv2.boundingRect(mask)
     if not width:
@@ -43,7 +47,7 @@ def _writing_box(ink: np.ndarray) -> tuple[int, int, int, int]:
     bottom += int(bottom < ink.shape[0] and ink[bottom, left:right].any())
     left -= int(left > 0 and ink[top:bottom, left - 1].any())
     right += int(right < ink.shape[1] and ink[top:bottom, right].any())
-    return top, left, bottom, right
+    return left, top, right, bottom
 
 
 def _is_writing(boxes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

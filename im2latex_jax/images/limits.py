@@ -10,7 +10,7 @@ from im2latex_jax.images.errors import ImageError
 # A4 at 600 dpi is 35 million pixels. More than this is refused before it is decoded.
 MAX_PIXELS = 50_000_000
 MAX_FILE_BYTES = 256 * 1024 * 1024
-# Seconds that preparing one image may take; looked at between the stages.
+# Seconds on a processor that preparing one image may take; looked at between the stages.
 MAX_SECONDS = 20.0
 
 
@@ -30,15 +30,18 @@ def check_size(height: int, width: int, name: str) -> None:
 
 
 class Deadline:
-    """A limit on the time that one image may take: stages call `check` when they begin."""
+    """A limit on the time that one image may take: stages call `check` when they begin.
+
+    Time is that of the calling thread on a processor, so that a busy machine does not count.
+    """
 
     def __init__(self, seconds: float = MAX_SECONDS):
         self._seconds = seconds
-        self._end = time.monotonic() + seconds
+        self._end = time.thread_time() + seconds
 
     def check(self) -> None:
         """Raises ImageError once the time has passed."""
-        if time.monotonic() > self._end:
+        if time.thread_time() > self._end:
             raise ImageError(
                 f"takes more than {self._seconds:g} s to prepare; cut out the formula or make the "
                 "image smaller"
