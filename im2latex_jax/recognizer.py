@@ -53,7 +53,7 @@ _STEPS = 32
 
 # Letters of fewer pixels run together; an answer for such an image that is not confident is an
 # error, which asks for LEGIBLE_HEIGHT.
-SMALL_HEIGHT, LEGIBLE_HEIGHT = 5.0, 8
+SMALL_HEIGHT, LEGIBLE_HEIGHT = 3.0, 8
 # Answers that are less confident are probably wrong, see `docs`.
 LOW_CONFIDENCE = 0.1
 # Images that are so much higher than wide are tried on their side too. That counts where it is

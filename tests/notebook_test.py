@@ -22,5 +22,5 @@ def test_the_tutorial_runs(training):
         for cell in notebook.cells
         for output in cell.get("outputs", ())
     ]
-    assert any("\\frac{-b\\pm\\sqrt{b^{2}-4ac}}{2a}" in text for text in printed)
+    assert any("\\frac{-b\\pm\\sqrt{b^2-4ac}}{2a}" in text for text in printed)
     assert any("'step': 8" in text for text in printed)

@@ -50,7 +50,10 @@ def tidy(formula: str, *, portable: bool = False) -> str:
     for _ in range(_MAX_PASSES):
         changed = respell_portably(items) if portable else items
         text = writing.write(_trimmed(respelling.respell(changed)))
-        again = parsing.parse(text)
+        try:
+            again = parsing.parse(text)
+        except Im2latexError:  # what was written cannot be taken apart again
+            return _compact(formula)
         if again == items:
             break
         items = again

@@ -359,4 +359,4 @@ def test_pictures_are_read_and_solved(tmp_path, monkeypatch, capsys):
     assert refused["image"] == str(broken) and "solutions" not in refused
     assert captured.err == f"im2latex: error: {refused['error']}\n"
     assert cli.main(["solve", str(picture)]) == 0
-    assert "formula:    x^{2}=9   (confidence 0.75)" in capsys.readouterr().out.splitlines()
+    assert "formula:    x^2=9   (confidence 0.75)" in capsys.readouterr().out.splitlines()
