@@ -70,7 +70,11 @@ def draw_batch(
             if disturbed and len(numbers) == 1:
                 failures = failures or {0: "changes TeX's state beyond the formula"}
                 disturbed = False
-        if disturbed:
+        if run.stopped_at is not None and not disturbed:
+            # The others are set in two runs, so that the next one that stops TeX costs less.
+            drawings[numbers[run.stopped_at]] = Drawing(None, failures[run.stopped_at])
+            waiting += [numbers[run.stopped_at + 1 :], numbers[: run.stopped_at]]
+        elif disturbed:
             # One of these disturbs the others; which one, their messages do not tell.
             waiting += _halves(numbers)
         elif failures:
