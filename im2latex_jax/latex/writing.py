@@ -60,7 +60,11 @@ def _braces(items: Items) -> list[str]:
 def _write_command(node: Command) -> list[str]:
     if node.name == "\\not":
         return [node.name, *_tokens_of(node.arguments[0])]
-    option = [] if node.option is None else ["[", *_tokens_of(node.option), "]"]
+    option = [] if node.option is None else _tokens_of(node.option)
+    if any("]" in token for token in option):
+        option = ["{", *option, "}"]  # the option would end there
+    if node.option is not None:
+        option = ["[", *option, "]"]
     return [node.name, *option, *(part for a in node.arguments for part in _braces(a))]
 
 
@@ -132,8 +136,9 @@ def _write_table(node: Table) -> list[str]:
             parts += [rule, " "]
         for column, cell in enumerate(row.cells):
             tokens = _tokens_of(cell)
-            if not column and number and not row.rules and tokens[:1] in (["["], ["*"]):
-                # Behind `\\` they would be its option.
+            bare = number or (node.columns is None and not node.name.startswith("\\"))
+            if not column and bare and not row.rules and tokens[:1] in (["["], ["*"]):
+                # Behind `\\` or `\begin{aligned}` they would be an option.
                 tokens = ["{", *tokens, "}"]
             if column:
                 parts += [" ", "&", " "]

@@ -25,6 +25,8 @@ SPELLINGS = {
     r"f ^ { \prime \prime } ( x ) + g _ { i } ^ { \prime 2 }": r"f''(x)+g_i'^2",
     r"x _ { 1 2 } ^ { \alpha } y": r"x_{12}^\alpha y",
     r"x ^ { 2 } 3": r"x^2 3",
+    r"\sqrt [ { \left[ a \right] } ] { x }": r"\sqrt[{\left[a\right]}]{x}",
+    r"\begin{aligned} { [ } x \end{aligned}": r"\begin{aligned} {[x} \end{aligned}",
     r"{ { x } } ^ { { \dagger } }": r"x^\dagger",
     r"{ \bar { x } } ^ { 2 }": r"\bar{x}^2",
     r"\left( \begin{matrix} { a } & { b } \\ { c } & { d } \\ \end{matrix} \right)": (
@@ -171,3 +173,14 @@ def test_real_formulas_draw_the_same_image(shared_data):
 
     assert drawn >= 290
     assert len(differing) <= 1, [formulas[number] for number in differing]
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        r"\begin{matrix}\ensuremath{[}\ensuremath{\left\vert]]l\right|]}\end{matrix}",
+        r"x [\begin{aligned}\relax[\\\end{aligned}]\biggr]\quad",
+    ],
+)
+def test_brackets_at_the_start_of_an_environment_are_no_option(formula):
+    assert tidy(tidy(formula)) == tidy(formula)
