@@ -5,8 +5,7 @@ It follows the normal form of im2latex-100k as it is written: groups, commands a
 delimiters after `\big`, and the option of `\sqrt`. It knows at each step how many tokens it takes
 to close all that is open, and lets nothing be opened that the tokens left could not close.
 
-Commands that it does not know (`\atop`, `\kern` and other plain TeX) are never written. What it
-does not look at are the dimensions of `\hspace`.
+Commands that it does not know (`\atop`, `\kern` and other plain TeX) are never written.
 
 Shapes in names: B rows, V vocabulary, D levels of nesting, K kinds of tokens.
 """
@@ -15,113 +14,31 @@ import dataclasses
 import enum
 import functools
 import operator
-import re
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from im2latex_jax.latex import commands, normalizer
-from im2latex_jax.latex.vocabulary import EOS, SPECIAL_TOKENS, Vocabulary
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
+from im2latex_jax.decoding import token_kinds
+from im2latex_jax.decoding.token_kinds import (
+    BRACED,
+    CAPITALS,
+    DELIMITERS,
+    DIGITS,
+    ENVIRONMENT,
+    LEFT_OF_LENGTH,
+    SIMPLE,
+    SPECIFICATIONS,
+    WHOLE_LENGTH,
+    WITH_ONE_ARGUMENT,
+    Kind,
+    Specification,
+)
+from im2latex_jax.latex.vocabulary import EOS, Vocabulary
 
 # The deepest of the 8,475 formulas of im2latex-100k's validation split has 8 levels.
 MAX_DEPTH = 24
-# `matrix` of amsmath has this many columns, `&` one fewer.
-MATRIX_COLUMNS = 10
-_MANY = 100
-_COLUMNS = {"cases": 2, "gathered": 1, "alignedat": _MANY, "aligned": _MANY}
-_WITH_SPECIFICATION = ("array", "tabular")
-_COLUMN_TYPES = ("l", "c", "r")
-_TEXT_SYMBOLS = _words(
-    r"~ \ -- --- . , : ; ! ? ( ) [ ] / ' * + - = @ \, \; \: \! \quad \space \& \% \_ \# \texteuro"
-)
-
-
-_DELIMITERS = _words(
-    r"( ) [ ] | / . < > \{ \} \| \langle \rangle \lbrace \rbrace \lbrack \rbrack \lfloor \rfloor "
-    r"\lceil \rceil \vert \Vert \backslash \uparrow \downarrow \updownarrow \Uparrow \Downarrow "
-    r"\Updownarrow \lgroup \rgroup \lmoustache \rmoustache \lvert \rvert \lVert \rVert"
-)
-_SIZES = frozenset(
-    f"\\{size}{side}" for size in ("big", "Big", "bigg", "Bigg") for side in ("", "l", "r", "m")
-)
-_SYMBOLS = frozenset(f"\\{name}" for name in commands.GREEK | commands.SYMBOLS)
-_ONE_ARGUMENT = normalizer.ONE_ARGUMENT | normalizer.ACCENTS | normalizer.LINES
-_TWO_ARGUMENTS = normalizer.TWO_ARGUMENTS | set(normalizer.FRACTIONS.values())
-
-
-_FENCE = re.compile(r"\\(left|right)[^A-Za-z].*")
-_ENVIRONMENT = re.compile(r"\\(begin|end)\{(.*)\}")
-_ESCAPED = re.compile(r"\\[{}|#$%&_]")
-
-
-class Kind(enum.IntEnum):
-    """What a token does. BEGIN + 2 e and BEGIN + 2 e + 1 begin and end environment number e."""
-
-    NEVER = 0
-    EOS = enum.auto()
-    ATOM = enum.auto()  # a symbol, which may be an argument without braces
-    COLUMN = enum.auto()  # an atom that stands for a column in an environment's specification
-    OTHER = enum.auto()  # a space or a switch of font, size or style: no argument
-    OPEN = enum.auto()
-    CLOSE = enum.auto()
-    SUB = enum.auto()
-    SUP = enum.auto()
-    COMMAND1 = enum.auto()
-    COMMAND2 = enum.auto()
-    ROOT = enum.auto()  # one argument and an option
-    TEXT = enum.auto()  # one argument that is text
-    SIZE = enum.auto()  # wants a delimiter
-    LEFT = enum.auto()
-    RIGHT = enum.auto()
-    BRACKET = enum.auto()  # [
-    UNBRACKET = enum.auto()  # ]
-    CELL = enum.auto()  # &
-    ROW = enum.auto()  # \\
-    RULE = enum.auto()  # \hline
-    BEGIN = enum.auto()
-
-
-_OTHER = _words(
-    r"~ ' \ -- --- \, \; \: \! \> \- \quad \qquad \enspace \enskip \space \thinspace \hfill "
-    r"\hfil \nobreak \displaystyle \textstyle \scriptstyle \scriptscriptstyle \bf \rm \it \sf "
-    r"\tt \sl \sc \cal \mit \boldmath \unboldmath \tiny \scriptsize \footnotesize \small "
-    r"\normalsize \large \Large \LARGE \huge \Huge \nonumber \bmod \relax \protect \null "
-    r"\strut \mathstrut"
-)
-_KINDS = {
-    "{": Kind.OPEN,
-    "}": Kind.CLOSE,
-    "_": Kind.SUB,
-    "^": Kind.SUP,
-    "[": Kind.BRACKET,
-    "]": Kind.UNBRACKET,
-    "&": Kind.CELL,
-    r"\\": Kind.ROW,
-    r"\cr": Kind.ROW,
-    r"\hline": Kind.RULE,
-    r"\sqrt": Kind.ROOT,
-    r"\sb": Kind.SUB,
-    r"\sp": Kind.SUP,
-    **dict.fromkeys(_OTHER, Kind.OTHER),
-    **dict.fromkeys("$#%", Kind.NEVER),
-}
-_BRACED = (
-    Kind.OPEN,
-    Kind.CLOSE,
-    Kind.SUB,
-    Kind.SUP,
-    Kind.COMMAND1,
-    Kind.COMMAND2,
-    Kind.ROOT,
-    Kind.TEXT,
-)
 
 
 class Level(enum.IntEnum):
@@ -131,9 +48,23 @@ class Level(enum.IntEnum):
     GROUP = enum.auto()
     SPECIFICATION = enum.auto()  # an environment's columns
     TEXT = enum.auto()  # text, where there are no math commands
+    CAPITALS = enum.auto()  # capital letters
+    LENGTH = enum.auto()  # a number and a unit
+    SIMPLE = enum.auto()  # of an argument: a group, or a simple symbol without braces
+    ENSURE = enum.auto()  # of an argument: a group that begins as if it had no braces
     FENCE = enum.auto()  # \left
     OPTION = enum.auto()  # [ of \sqrt
     ENVIRONMENT = enum.auto()
+
+
+# What the argument of a kind is; of all others it is SIMPLE.
+_OPENS = {
+    Kind.TEXT: Level.TEXT,
+    Kind.CAPITAL: Level.CAPITALS,
+    Kind.LENGTH: Level.LENGTH,
+    Kind.NOT: Level.NONE,
+    Kind.ENSURE: Level.ENSURE,
+}
 
 
 class State(NamedTuple):
@@ -152,11 +83,11 @@ class State(NamedTuple):
     depth: jax.Array
     pending: jax.Array  # arguments that the last command still wants
     pending_then: jax.Array  # as `then`, for when it has them
-    scripts: jax.Array  # on the last symbol: 1 sub, 2 super
+    scripts: jax.Array  # on the last symbol: 1 sub, 2 super, 4 primes just before
     delimiter: jax.Array  # whether a delimiter must come
     option: jax.Array  # whether [ begins an option
-    opens: jax.Array  # the level of the pending argument; NONE: a group, or a symbol without braces
-    row_start: jax.Array  # 2 after \\, to which [ would belong; 1 at another start of a row
+    opens: jax.Array  # what the pending argument is: a level; NONE: a group or a symbol alone
+    row_start: jax.Array  # 1 at the start of a row; 2 where [ would belong to what is before it
     need: jax.Array  # tokens that it takes to close everything
 
 
@@ -169,14 +100,27 @@ class Syntax:
       delimiter: [V] bool, tokens that may follow `\\big`.
       bar: [V] bool, the `|`, a line between columns.
       text: [V] bool, tokens of text.
+      capital: [V] bool, capital letters.
+      simple: [V] bool, symbols that TeX takes as an argument without braces.
+      length: [P, V] int32, the phase of a length behind each token; -1 where it must not stand. See
+        `token_kinds.length_phases`.
+      digit: [V] int32, the value of the digits 1 to 9, else 0.
+      one_column: [V] bool, what may stand for the only column of an environment.
       columns: [E] int32, columns of an environment; 0 where its specification says so.
+      specification: [E] int32, `Specification` of each environment.
     """
 
     kind: np.ndarray
     delimiter: np.ndarray
     bar: np.ndarray
     text: np.ndarray
+    capital: np.ndarray
+    simple: np.ndarray
+    length: np.ndarray
+    digit: np.ndarray
+    one_column: np.ndarray
     columns: np.ndarray
+    specification: np.ndarray
 
     def start(self, batch: int) -> State:
         """The state before the first token."""
@@ -191,17 +135,41 @@ class Syntax:
         kinds = self._allowed_kinds(state, left)
         tokens = jnp.take(kinds, jnp.asarray(self.kind), axis=1)
         top = _top(state.level, state)
-        # Text, and an environment's columns, stand in braces or are a single token without.
-        in_text = (top == Level.TEXT) | ((state.opens == Level.TEXT) & (state.pending > 0))
-        text = self.text | np.isin(self.kind, (Kind.OPEN, Kind.CLOSE))
-        columns = self.bar | np.isin(self.kind, (Kind.COLUMN, Kind.CLOSE))
+        in_text = top == Level.TEXT
+        # One capital needs no braces.
+        wanted = (state.opens == Level.CAPITALS) & (state.pending > 0)
+        in_capitals = (top == Level.CAPITALS) | wanted
+        braces = np.isin(self.kind, (Kind.OPEN, Kind.CLOSE))
+        close = self.kind == Kind.CLOSE
+        columns = np.isin(self.kind, (Kind.COLUMN, Kind.CLOSE))
+        specified = self._specified(state)
+        first = _below(state.columns, state) == 0
+        symbols = np.isin(self.kind, (Kind.ATOM, Kind.COLUMN))
+        wanting = state.pending > 0
         for inside, only in (
-            (in_text, text),
-            (top == Level.SPECIFICATION, columns),
+            (wanting & (state.opens == Level.SIMPLE), self.simple | ~symbols),
+            (in_text, self.text | braces),
+            (in_capitals, self.capital | braces),
+            (specified == Specification.COLUMNS, self.bar | columns),
+            ((specified == Specification.ONE_COLUMN) & first, self.one_column),
+            ((specified == Specification.NUMBER) & first, self.digit > 0),
+            ((specified > Specification.COLUMNS) & ~first, close),
             (state.delimiter > 0, self.delimiter),
         ):
             tokens &= ~inside[:, None] | jnp.asarray(only)
-        return tokens
+        phase = _top(state.cells, state)
+        following = jnp.asarray(self.length)[phase]
+        cost = jnp.asarray(LEFT_OF_LENGTH)[following] - jnp.asarray(LEFT_OF_LENGTH)[phase][:, None]
+        affordable = state.need[:, None] + cost + 1 < left[:, None]
+        fits = (following >= 0) & (affordable | jnp.asarray(close))
+        return tokens & ((top != Level.LENGTH)[:, None] | fits)
+
+    def _specified(self, state: State) -> jax.Array:
+        """What a specification that is open is to say, [B]; NONE where none is open."""
+        environment = _below(state.level, state) - Level.ENVIRONMENT
+        table = jnp.asarray(np.append(self.specification, 0), jnp.int32)
+        inside = _top(state.level, state) == Level.SPECIFICATION
+        return jnp.where(inside, table[jnp.where(inside, environment, -1)], Specification.NONE)
 
     def _allowed_kinds(self, state: State, left: jax.Array) -> jax.Array:
         top = _top(state.level, state)
@@ -212,15 +180,23 @@ class Syntax:
         full = _top(state.cells, state) + 1 >= _top(state.columns, state)
         room = state.depth < MAX_DEPTH
         closing = free & (top == Level.OPTION)
-        closable = (top == Level.GROUP) | (top == Level.TEXT)
+        closable = _one_of(top, Level.GROUP, Level.TEXT, Level.CAPITALS, Level.LENGTH)
         closable |= (top == Level.SPECIFICATION) & (_below(state.columns, state) > 0)
-        atom = ~wanting | ~_one_of(state.opens, Level.GROUP, Level.SPECIFICATION)
-        opening = wanting & (state.option > 0) & room
+        bare_argument = _one_of(state.opens, Level.NONE, Level.SIMPLE, Level.CAPITALS)
+        atom = ~wanting | bare_argument
+        # An option ends at the next ], however deep it stands, unless that is in braces.
+        bare = top != Level.OPTION
+        opening = wanting & (state.option > 0) & room & bare
+        # Nor does TeX find the end of an option among the cells of an environment.
+        open_levels = jnp.arange(MAX_DEPTH)[None] < state.depth[:, None]
+        outside = ~(open_levels & (state.level == Level.OPTION)).any(axis=1)
         by_kind: dict[int, jax.Array] = {
             Kind.EOS: free & (state.depth == 0),
             Kind.ATOM: atom,
             Kind.COLUMN: atom,
             Kind.OTHER: free,
+            Kind.SWITCH: free,
+            Kind.PRIME: free & (state.scripts & 2 == 0),
             Kind.OPEN: (free | wanting) & room,
             Kind.CLOSE: free & closable,
             Kind.SUB: free & (state.scripts & 1 == 0),
@@ -229,8 +205,12 @@ class Syntax:
             Kind.COMMAND2: free,
             Kind.ROOT: free,
             Kind.TEXT: free,
-            Kind.SIZE: free,
-            Kind.LEFT: free & room,
+            Kind.CAPITAL: free,
+            Kind.LENGTH: free,
+            Kind.NOT: free,
+            Kind.ENSURE: free,
+            Kind.SIZE: free & bare,
+            Kind.LEFT: free & room & bare,
             Kind.RIGHT: free & (top == Level.FENCE),
             Kind.BRACKET: (~wanting | opening) & (state.row_start < 2),
             Kind.UNBRACKET: ~wanting,
@@ -241,10 +221,11 @@ class Syntax:
         never = jnp.zeros_like(free)
         allowed = [by_kind.get(kind, never) for kind in range(Kind.BEGIN)]
         for environment in range(len(self.columns)):
-            allowed += [free & room, free & (number == environment)]
+            allowed += [free & room & outside, free & (number == environment)]
         cost = self._costs(state, opening, closing)
         affordable = state.need[:, None] + cost + 1 < left[:, None]
         affordable = affordable.at[:, Kind.EOS].set(True)
+        affordable |= (top == Level.LENGTH)[:, None]  # told token by token
         return jnp.stack(allowed, axis=1) & affordable
 
     def _costs(self, state: State, opening: jax.Array, closing: jax.Array) -> jax.Array:
@@ -254,11 +235,11 @@ class Syntax:
         """
         filling = jnp.where(state.pending > 0, -2, 0) - state.delimiter
         zero = jnp.zeros_like(filling)
-        first_column = (_top(state.level, state) == Level.SPECIFICATION) & (
-            _below(state.columns, state) == 0
-        )
+        specified = self._specified(state)
+        is_number = specified == Specification.NUMBER  # the others may have lines before a column
+        first_column = (specified > 0) & (_below(state.columns, state) == 0)
         by_kind: dict[int, jax.Array] = {
-            Kind.ATOM: filling,
+            Kind.ATOM: jnp.where(first_column & is_number, -1, filling),
             Kind.COLUMN: jnp.where(first_column, -1, filling),
             Kind.OPEN: jnp.where(state.pending > 0, -1, 1),
             Kind.CLOSE: zero - 1,
@@ -268,6 +249,10 @@ class Syntax:
             Kind.COMMAND2: zero + 4,
             Kind.ROOT: zero + 2,
             Kind.TEXT: zero + 2,
+            Kind.CAPITAL: zero + 2,
+            Kind.LENGTH: zero + 2 + LEFT_OF_LENGTH[0],
+            Kind.NOT: zero + 2,
+            Kind.ENSURE: zero + 2,
             Kind.SIZE: zero + 1,
             Kind.LEFT: zero + 1,
             Kind.RIGHT: zero - 1,
@@ -291,6 +276,11 @@ class Syntax:
         closes_option = (kind == Kind.UNBRACKET) & (state.delimiter == 0) & (top == Level.OPTION)
         costs = self._costs(state, opens_option, closes_option)
         need = state.need + jnp.take_along_axis(costs, kind[:, None], axis=1)[:, 0]
+        phase = jnp.asarray(self.length)[_top(state.cells, state), tokens]
+        measured = (top == Level.LENGTH) & (kind != Kind.CLOSE)
+        left_of_length = jnp.asarray(LEFT_OF_LENGTH)
+        progress = left_of_length[_top(state.cells, state)] - left_of_length[phase]
+        need -= jnp.where(measured, progress, 0)
 
         argument = wanting & (kind == Kind.OPEN)
         filled = wanting & ((kind == Kind.ATOM) | (kind == Kind.COLUMN))
@@ -298,8 +288,9 @@ class Syntax:
         closed = (kind == Kind.CLOSE) | (kind == Kind.RIGHT) | ends | closes_option
 
         # The stack: an entry is written where something opens; closing only lowers the depth.
-        group = jnp.where(top == Level.TEXT, Level.TEXT, Level.GROUP)
-        group = jnp.where(argument & (state.opens > 0), state.opens, group)
+        group = jnp.where(_one_of(top, Level.TEXT, Level.CAPITALS), top, Level.GROUP)
+        kept = (state.opens > 0) & ~_one_of(state.opens, Level.SIMPLE, Level.ENSURE)
+        group = jnp.where(argument & kept, state.opens, group)
         new_level = jnp.where(kind == Kind.LEFT, Level.FENCE, group)
         new_level = jnp.where(begins, Level.ENVIRONMENT + number, new_level)
         new_level = jnp.where(opens_option, Level.OPTION, new_level)
@@ -319,17 +310,23 @@ class Syntax:
         on_top = jnp.arange(MAX_DEPTH)[None] == state.depth[:, None] - 1
         cells = jnp.where(on_top & (kind == Kind.CELL)[:, None], state.cells + 1, state.cells)
         cells = jnp.where(on_top & (kind == Kind.ROW)[:, None], 0, cells)
+        # Of a length the same stack says how far it is.
+        cells = jnp.where(on_top & measured[:, None], phase[:, None], cells)
         # A specification's columns are counted where its environment is, one level below.
         in_specification = top == Level.SPECIFICATION
         below = jnp.arange(MAX_DEPTH)[None] == state.depth[:, None] - 2
-        is_column = in_specification & (kind == Kind.COLUMN)
-        all_columns = jnp.where(below & is_column[:, None], state.columns + 1, state.columns)
+        more = jnp.where(
+            self._specified(state) == Specification.NUMBER,
+            2 * jnp.asarray(self.digit)[tokens],
+            in_specification & (kind == Kind.COLUMN),
+        )
+        all_columns = jnp.where(below, state.columns + more[:, None], state.columns)
 
         # What the next token must be, and what scripts it may have.
         scripted = jnp.where(kind == Kind.SUB, 1, 0) + jnp.where(kind == Kind.SUP, 2, 0)
         has_specification = begins & (columns == 0)
         new_command = (
-            jnp.where(_one_of(kind, Kind.COMMAND1, Kind.ROOT, Kind.TEXT) | has_specification, 1, 0)
+            jnp.where(_one_of(kind, *WITH_ONE_ARGUMENT) | has_specification, 1, 0)
             + jnp.where(kind == Kind.COMMAND2, 2, 0)
             + jnp.where(scripted > 0, 1, 0)
         )
@@ -337,14 +334,26 @@ class Syntax:
         pending = jnp.where(filled, state.pending - 1, pending)
         pending = jnp.where(new_command > 0, new_command, pending)
         pending_then = jnp.where(closed, popped_then, state.pending_then)
+        # A superscript right behind primes continues them; behind a subscript it would be another.
+        primed = (state.scripts & 4 > 0) & (kind == Kind.SUB)
+        scripted_then = (state.scripts | scripted | jnp.where(primed, 2, 0)) & 3
         pending_then = jnp.where(
-            new_command > 0, jnp.where(scripted > 0, state.scripts | scripted, 0), pending_then
+            new_command > 0, jnp.where(scripted > 0, scripted_then, 0), pending_then
         )
+        pending_then = jnp.where(kind == Kind.ENSURE, 3, pending_then)
         complete = (closed | filled) & (pending == 0)
         scripts = jnp.where(complete, pending_then, jnp.where(scripted > 0, state.scripts, 0))
-        opens = jnp.where(kind == Kind.TEXT, Level.TEXT, Level.NONE)
+        scripts = jnp.where(kind == Kind.PRIME, state.scripts & 1 | 4, scripts)
+        through = state.scripts & 3 | jnp.where(state.scripts & 4 > 0, 2, 0)
+        scripts = jnp.where(kind == Kind.SWITCH, through, scripts)
+        scripts = jnp.where(argument & (state.opens == Level.ENSURE), 3, scripts)
+        opens = jnp.full_like(kind, Level.SIMPLE)
+        for its_kind, level in _OPENS.items():
+            opens = jnp.where(kind == its_kind, level, opens)
         opens = jnp.where(scripted > 0, Level.GROUP, opens)
         opens = jnp.where(has_specification, Level.SPECIFICATION, opens)
+        # Behind \\ and the beginning of some environments [ would be an option of theirs.
+        has_options = (kind == Kind.ROW) | (begins & ~has_specification)
         starts_row = begins | (kind == Kind.RULE) | (closed & in_specification)
         after = State(
             level=push(state.level, new_level),
@@ -359,7 +368,7 @@ class Syntax:
             delimiter=(kind == Kind.SIZE).astype(jnp.int32),
             option=(kind == Kind.ROOT).astype(jnp.int32),
             opens=opens,
-            row_start=jnp.where(kind == Kind.ROW, 2, starts_row.astype(jnp.int32)),
+            row_start=jnp.where(has_options, 2, starts_row.astype(jnp.int32)),
             need=need,
         )
         # With JAX_ENABLE_X64 constants make 64 bits of them, and a loop keeps its types.
@@ -390,17 +399,15 @@ def build(vocabulary: Vocabulary) -> Syntax:
     environments = [
         match[2]
         for token in tokens
-        if (match := _ENVIRONMENT.fullmatch(token))
+        if (match := ENVIRONMENT.fullmatch(token))
         and match[1] == "begin"
         and rf"\end{{{match[2]}}}" in held
     ]
-    kind = np.asarray([_kind(token, environments) for token in tokens], np.int32)
+    kind = np.asarray([token_kinds.kind_of(token, environments) for token in tokens], np.int32)
     kind[EOS] = Kind.EOS
-    columns = [
-        0 if name in _WITH_SPECIFICATION else _COLUMNS.get(name, MATRIX_COLUMNS)
-        for name in environments
-    ]
-    delimiter = np.asarray([token in _DELIMITERS for token in tokens])
+    specification = [SPECIFICATIONS.get(name, Specification.NONE) for name in environments]
+    columns = [token_kinds.num_columns(name) for name in environments]
+    delimiter = np.asarray([token in DELIMITERS for token in tokens])
     # What the vocabulary cannot close must not be opened.
     if not (kind == Kind.RIGHT).any():
         kind[kind == Kind.LEFT] = Kind.NEVER
@@ -410,44 +417,31 @@ def build(vocabulary: Vocabulary) -> Syntax:
         kind[kind == Kind.ROOT] = Kind.COMMAND1
     braces = held.issuperset("{}")
     if not braces:
-        kind[np.isin(kind, _BRACED)] = Kind.NEVER
-    if not braces or not (kind == Kind.COLUMN).any():
-        specified = [Kind.BEGIN + 2 * e for e, count in enumerate(columns) if not count]
-        kind[np.isin(kind, specified)] = Kind.NEVER
+        kind[np.isin(kind, BRACED)] = Kind.NEVER
+    digit = np.asarray([int(token) if token in DIGITS else 0 for token in tokens], np.int32)
+    length = token_kinds.length_phases(tokens)
+    if (length == WHOLE_LENGTH).sum() == 0:
+        kind[kind == Kind.LENGTH] = Kind.NEVER
+    one_column = np.asarray([token in ("l", "c") for token in tokens])
+    capital = np.asarray([token in CAPITALS for token in tokens])
+    sayable = {
+        Specification.NONE: True,
+        Specification.COLUMNS: braces and (kind == Kind.COLUMN).any(),
+        Specification.ONE_COLUMN: braces and one_column.any(),
+        Specification.NUMBER: braces and digit.any(),
+    }
+    unsayable = [Kind.BEGIN + 2 * e for e, what in enumerate(specification) if not sayable[what]]
+    kind[np.isin(kind, unsayable)] = Kind.NEVER
     return Syntax(
         kind=kind,
         delimiter=delimiter,
         bar=np.asarray([token == "|" for token in tokens]),
-        text=np.asarray([_is_text(token) for token in tokens]),
+        text=np.asarray([token_kinds.is_text(token) for token in tokens]),
+        capital=capital,
+        simple=np.asarray([len(token) == 1 or token in SIMPLE for token in tokens]),
+        length=length,
+        digit=digit,
+        one_column=one_column,
         columns=np.asarray(columns, np.int32),
+        specification=np.asarray(specification, np.int32),
     )
-
-
-def _kind(token: str, environments: list[str]) -> int:
-    if token in SPECIAL_TOKENS:
-        return Kind.NEVER
-    if token in _KINDS:
-        return _KINDS[token]
-    if match := _ENVIRONMENT.fullmatch(token):
-        if match[2] not in environments:
-            return Kind.NEVER
-        return Kind.BEGIN + 2 * environments.index(match[2]) + (match[1] == "end")
-    if match := _FENCE.fullmatch(token):
-        return Kind.LEFT if match[1] == "left" else Kind.RIGHT
-    if token in _ONE_ARGUMENT:
-        return Kind.COMMAND1
-    if token in _TWO_ARGUMENTS:
-        return Kind.COMMAND2
-    if token in normalizer.TEXT_COMMANDS:
-        return Kind.TEXT
-    if token in _SIZES:
-        return Kind.SIZE
-    if token in _COLUMN_TYPES:
-        return Kind.COLUMN
-    if len(token) == 1 or token in _SYMBOLS or _ESCAPED.fullmatch(token):
-        return Kind.ATOM
-    return Kind.NEVER
-
-
-def _is_text(token: str) -> bool:
-    return (len(token) == 1 and token.isalnum()) or token in _TEXT_SYMBOLS

@@ -121,5 +121,6 @@ def _would_merge(left: str, right: str) -> bool:
     if left == "\\operatorname" and right == "*":
         return True
     if left[0] == "\\":
-        return left[-1].isascii() and left[-1].isalpha() and right[:1].isalpha()
+        # To KaTeX @ is a letter.
+        return left[-1].isascii() and left[-1].isalpha() and (right[:1].isalpha() or right == "@")
     return left[0] == right[:1] == "-"

@@ -54,6 +54,10 @@ def test_detokenize_keeps_dimensions_in_one_piece():
     assert detokenize(tokens) == r"\hspace{0.5cm}\alpha x\beta2"
 
 
+def test_detokenize_keeps_a_control_word_from_an_at_sign():
+    assert detokenize([r"\sqrt", "@"]) == r"\sqrt @"  # to KaTeX it is a letter
+
+
 def test_detokenize_keeps_control_space_at_the_end():
     assert detokenize(["a", "\\"]) == "a\\ "
 
